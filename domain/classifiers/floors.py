@@ -1,0 +1,36 @@
+"""Floors without a network, with the same contract: ``y == -1`` is unlabelled."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.semi_supervised import LabelSpreading
+
+
+class NearestNeighbourClassifier(KNeighborsClassifier):
+    """1-nearest-neighbour on the labelled samples."""
+
+    def __init__(self) -> None:
+        super().__init__(n_neighbors=1)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        X, y = np.asarray(X).reshape(len(X), -1), np.asarray(y)
+        return super().fit(X[y != -1], y[y != -1])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return super().predict_proba(np.asarray(X).reshape(len(X), -1))
+
+
+class LabelSpreadingClassifier(LabelSpreading):
+    """Label spreading on the graph of the ten nearest neighbours (Zhou et al. 2004)."""
+
+    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, max_iter: int = 200) -> None:
+        super().__init__(kernel="knn", n_neighbors=n_neighbors, alpha=alpha, max_iter=max_iter)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        return super().fit(np.asarray(X).reshape(len(X), -1), y)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        return super().predict_proba(np.asarray(X).reshape(len(X), -1))

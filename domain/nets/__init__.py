@@ -1,0 +1,1 @@
+"""Blocks and backbones shared by all families. No loss, no data, no training here."""

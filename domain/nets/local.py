@@ -1,0 +1,65 @@
+"""Networks that look at neighbourhoods only: SimGAN's refiner and local critic
+(Shrivastava et al. 2016, arXiv 1612.07828)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions and a skip; no stride, no pooling."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate") for _ in range(2))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return torch.relu(h + self.second(torch.relu(self.first(h))))
+
+
+class Refiner(nn.Module):
+    """Residual network from images to corrections of the same shape, zero at the start.
+
+    Args:
+        channels: C of the images.
+        width: channels inside.
+        blocks: number of residual blocks; each widens the field of view by four pixels.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate"),
+            nn.ReLU(),
+            *(ResidualBlock(width) for _ in range(blocks)),
+        )
+        self.head = nn.Conv2d(width, channels, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: images (N, C, H, W) → corrections (N, C, H, W), unbounded."""
+        return self.head(self.body(x))
+
+
+class PatchCritic(nn.Module):
+    """A map of scores, one for each patch of the image (the paper's local adversarial loss).
+
+    Args:
+        channels: C of the images.
+        width: channels of the first layer.
+        strides: stride of each 3×3 layer; a patch spans ``1 + 2 Σ_k Π_{j<k} stride_j`` pixels.
+    """
+
+    def __init__(self, channels: int, width: int, strides: tuple[int, ...]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for stride in strides:
+            layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.LeakyReLU(0.2)]
+            channels = width
+        self.net = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: images (N, C, H, W) → scores (N, h, w)."""
+        return self.net(x).squeeze(1)

@@ -1,0 +1,1 @@
+"""Pure functions that a player can minimise: adversarial costs, divergences, reconstruction."""

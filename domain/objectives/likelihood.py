@@ -1,0 +1,27 @@
+"""Log-likelihoods of pixels given a decoder's output, in nats, one number a sample."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+
+def bernoulli(x: Tensor, logits: Tensor) -> Tensor:
+    """Σ x log p + (1 − x) log(1 − p), p = sigmoid(logits).
+
+    x: (N, ...) in [0, 1]; a likelihood only where x is 0 or 1. → (N,)
+    """
+    return (x * logsigmoid(logits) + (1 - x) * logsigmoid(-logits)).flatten(1).sum(1)
+
+
+def gaussian(x: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:
+    """Σ log N(x; mean, exp(log_deviation)²) with one deviation shared by all pixels.
+
+    Learned, it balances reconstruction against KL by itself (Rybkin et al. 2020, arXiv 2006.13202).
+    x, mean: (N, ...); log_deviation: scalar. → (N,)
+    """
+    z = (x - mean) * torch.exp(-log_deviation)
+    return (-0.5 * z**2 - log_deviation - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)

@@ -1,0 +1,298 @@
+"""Jet images: boosted W bosons against QCD, by Pythia 8 and FastJet.
+
+The settings are those of LAGAN (de Oliveira, Paganini & Nachman 2017, arXiv 1701.05927):
+W' → W Z at 800 GeV with W → quarks and Z → neutrinos, against QCD dijets, at 14 TeV. The hardest
+anti-kt jet of R = 1 is trimmed (Krohn, Thaler & Wang 2010, arXiv 0912.1342) and kept when its
+transverse momentum and mass lie in their windows. Its image is centred on the leading subjet,
+turned so that the second subjet lies below, and mirrored so that the right side is the brighter.
+
+Two steps differ from the paper's. The constituents are particles, not the towers of a 0.1 × 0.1
+calorimeter, and they are rotated one by one *before* they are binned, where the paper rotates the
+binned image by cubic splines: no pixel is interpolated and no momentum is lost.
+
+The laboratory angles are the pseudorapidity η and the azimuth φ. In an image columns run over the
+rotated η from left to right and rows over the rotated φ from top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from domain.config import Config, Count, Fraction, NonNegative, Positive, Range
+from domain.errors import InputError
+from domain.randomness import numpy_generator
+from domain.samples import About, Samples
+
+CLASSES = ("QCD", "W")
+NEUTRINOS = (12, 14, 16)
+ACCEPTANCE = 5.0  # the detector's |η|
+BATCH = 50  # events a call to Pythia, about 15 MB
+PATIENCE = 5000  # events in a row without an accepted jet before the windows are called empty
+
+
+@dataclass(frozen=True)
+class Jet:
+    """A trimmed jet.
+
+    Attributes:
+        mass, pt: of the sum of its constituents, in GeV.
+        tau21: the ratio τ2/τ1 of its N-subjettiness; lower for two prongs than for one.
+        constituents: (n, 3), each one's transverse momentum in GeV, η and φ.
+        subjets: (m, 2), η and φ of its subjets, the hardest first.
+    """
+
+    mass: float
+    pt: float
+    tau21: float
+    constituents: np.ndarray
+    subjets: np.ndarray
+
+
+def offsets(angles: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """(..., 2) angles η and φ less an origin, with φ brought to [−π, π)."""
+    difference = angles - origin
+    difference[..., 1] = (difference[..., 1] + np.pi) % (2 * np.pi) - np.pi
+    return difference
+
+
+def subjettiness(constituents: np.ndarray, axes: np.ndarray) -> float:
+    """N-subjettiness with β = 1, in GeV (Thaler & Van Tilburg 2011, arXiv 1011.2268, equation 2.1).
+
+    τ_N = Σ_k pT_k min(ΔR_1k, …, ΔR_Nk), without its norm Σ_k pT_k R, which cancels in ratios.
+
+    Args:
+        constituents: (n, 3), pT in GeV, η and φ.
+        axes: (N, 2), η and φ.
+    """
+    distance = np.linalg.norm(offsets(constituents[:, None, 1:], axes), axis=-1)
+    return float(constituents[:, 0] @ distance.min(1))
+
+
+def aligned(jet: Jet) -> np.ndarray:
+    """(n, 2) angles of the constituents about the leading subjet, the second subjet straight below.
+
+    A jet with one subjet is turned by the principal axis of its pT, the end with more pT downwards.
+    """
+    pt = jet.constituents[:, 0]
+    angles = offsets(jet.constituents[:, 1:], jet.subjets[0])
+    if len(jet.subjets) > 1:
+        eta, phi = offsets(jet.subjets[1], jet.subjets[0])
+    else:
+        centred = angles - np.average(angles, axis=0, weights=pt)
+        eta, phi = np.linalg.eigh((centred.T * pt) @ centred).eigenvectors[:, -1]
+        if pt @ np.sign(centred @ (eta, phi)) < 0:
+            eta, phi = -eta, -phi
+    return angles @ np.array([[-phi, -eta], [eta, -phi]]) / np.hypot(eta, phi)
+
+
+def pixelised(angles: np.ndarray, pt: np.ndarray, pixels: int, half_width: float, threshold: float) -> np.ndarray:
+    """(pixels, pixels) float32 sums of pT, in GeV; row 0 is the top, sums below ``threshold`` are 0.
+
+    Args:
+        angles: (n, 2) aligned η and φ; what lies beyond ±``half_width`` is left out.
+        pt: (n,) transverse momenta, in GeV.
+    """
+    edges = np.linspace(-half_width, half_width, pixels + 1)
+    image = np.histogram2d(-angles[:, 1], angles[:, 0], bins=(edges, edges), weights=pt)[0]
+    return np.where(image < threshold, 0, image).astype(np.float32)
+
+
+def mirrored(image: np.ndarray) -> np.ndarray:
+    """The image, or its mirror image, whose right half holds the more pT."""
+    half = image.shape[1] // 2
+    return image[:, ::-1] if image[:, :half].sum() > image[:, -half:].sum() else image
+
+
+def libraries() -> tuple[ModuleType, ModuleType]:
+    """Pythia and FastJet, the latter's banner silenced."""
+    try:
+        import fastjet
+        import pythia8mc
+    except ImportError as error:
+        raise InputError(f"simulators.jets: {error.name} is missing; run `pip install pythia8mc fastjet`") from error
+    fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
+    return pythia8mc, fastjet
+
+
+def hadrons(card: tuple[str, ...], seed: int, pythia8mc: ModuleType) -> Iterator[np.ndarray]:
+    """Events without end: (n, 4) px, py, pz, E in GeV of the visible final particles.
+
+    Args:
+        card: Pythia's settings, beside its defaults for showers, multiple interactions and hadrons.
+        seed: from 1 to 900,000,000.
+    """
+    pythia = pythia8mc.Pythia("", False)
+    for line in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *card):
+        pythia.readString(line)
+    if not pythia.init():
+        raise InputError(f"Jets: Pythia refuses these settings; mend the keys behind {', '.join(card)}")
+    while True:
+        particles = pythia.nextBatch(BATCH).prt
+        for event in particles[particles.status > 0]:
+            momenta = np.stack([np.asarray(event.p[axis]) for axis in ("px", "py", "pz", "e")], axis=1)
+            visible = ~np.isin(np.abs(np.asarray(event.id)), NEUTRINOS)
+            central = np.abs(momenta[:, 2]) < np.sinh(ACCEPTANCE) * np.hypot(momenta[:, 0], momenta[:, 1])
+            yield momenta[visible & central]
+
+
+def trimmed(particles: np.ndarray, settings: Jets, fastjet: ModuleType) -> Any:
+    """The hardest anti-kt jet, trimmed, as a FastJet ``PseudoJet`` whose pieces are its subjets.
+
+    Args:
+        particles: (n, 4) px, py, pz, E in GeV.
+    """
+    anti_kt = fastjet.JetDefinition(fastjet.antikt_algorithm, settings.radius)
+    trimmer = fastjet.Filter(
+        fastjet.JetDefinition(fastjet.kt_algorithm, settings.subjet_radius),
+        fastjet.SelectorPtFractionMin(settings.subjet_fraction),
+    )
+    return trimmer(anti_kt([fastjet.PseudoJet(*momentum) for momentum in particles.tolist()])[0])
+
+
+def measured(jet: Any, fastjet: ModuleType) -> Jet:
+    """What is kept of a trimmed jet.
+
+    The axes of its N-subjettiness are those of its exclusive kt subjets without a beam, added up
+    by pT-weighted angles, so that τ2/τ1 does not change when the image is moved or turned.
+    """
+    particles = jet.constituents()
+    constituents = np.array([(p.pt(), p.eta(), p.phi()) for p in particles])
+    kt = fastjet.JetDefinition(fastjet.kt_algorithm, fastjet.JetDefinition.max_allowable_R, fastjet.pt_scheme)
+    clusters = fastjet.ClusterSequence(list(particles), kt)
+    one, two = (
+        subjettiness(constituents, np.array([(a.eta(), a.phi()) for a in clusters.exclusive_jets_up_to(n)]))
+        for n in (1, 2)
+    )
+    subjets = fastjet.sorted_by_pt(jet.pieces())
+    return Jet(
+        mass=jet.m(),
+        pt=jet.pt(),
+        tau21=two / one if one > 0 else 0.0,
+        constituents=constituents,
+        subjets=np.array([(subjet.eta(), subjet.phi()) for subjet in subjets]),
+    )
+
+
+@dataclass(frozen=True)
+class Jets(Config):
+    """Jet images of W bosons (class 1) and of QCD (class 0), half of each.
+
+    Conditions are the mass and transverse momentum of the trimmed jet, in GeV, and τ2/τ1, all
+    from its constituents, before they are binned.
+
+    Attributes:
+        mass: lowest and highest mass of the trimmed jet, in GeV.
+        pt: lowest and highest transverse momentum of the trimmed jet, in GeV.
+        pt_hat: lowest and highest transverse momentum of the two QCD partons, in GeV; a range too
+            near the window of ``pt`` leaves out jets that radiation carries into it.
+        beam_energy: energy of the two proton beams together, in GeV.
+        resonance: mass of the W', in GeV.
+        radius: of the anti-kt jets.
+        subjet_radius: of the kt subjets that trimming tries.
+        subjet_fraction: a subjet with less of the jet's pT than this is trimmed away.
+        pixels: of the image's side.
+        half_width: the image spans ± this in η and φ.
+        threshold: a pixel below this is set to 0, in GeV.
+    """
+
+    mass: tuple[NonNegative, Positive] = (60.0, 100.0)
+    pt: tuple[NonNegative, Positive] = (250.0, 300.0)
+    pt_hat: tuple[Annotated[float, Range(20)], Positive] = (200.0, 400.0)
+    beam_energy: Annotated[float, Range(1000)] = 14000.0
+    resonance: Annotated[float, Range(200)] = 800.0
+    radius: Positive = 1.0
+    subjet_radius: Positive = 0.3
+    subjet_fraction: Fraction = 0.05
+    pixels: Count = 25
+    half_width: Positive = 1.25
+    threshold: NonNegative = 1e-3
+
+    shard: ClassVar[int] = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("mass", "pt", "pt_hat"):
+            low, high = getattr(self, key)
+            if low >= high:
+                raise InputError(f"Jets.{key}: runs from {low:g} to {high:g}; put the lower bound first")
+        if 2 * self.pt_hat[1] > self.beam_energy:
+            raise InputError(
+                f"Jets.pt_hat: reaches {self.pt_hat[1]:g} GeV, more than beams of "
+                f"{self.beam_energy:g} GeV can make; lower it or raise beam_energy"
+            )
+
+    def about(self) -> About:
+        """Jets; a pixel holds less than the jet's scalar pT, below pT / cos(R) < 2 pT at R = 1."""
+        return About(
+            kind="jet",
+            range=(0.0, 2 * self.pt[1]),
+            classes=len(CLASSES),
+            condition=("mass", "pt", "tau21"),
+            units=("GeV", "GeV", ""),
+            producer="simulators.jets",
+            parameters=self.as_dict(),
+        )
+
+    def simulate(self, count: int, seed: int) -> Samples:
+        """``count`` jets in a shuffled order; an odd one is QCD.
+
+        Returns:
+            x (count, 1, pixels, pixels) in GeV, label, and condition (count, 3).
+        """
+        label = np.arange(count) % len(CLASSES)
+        numpy_generator(seed, "order").shuffle(label)
+        streams = [self.jets(k, seed) for k in range(len(CLASSES))]
+        jets = [next(streams[k]) for k in label]
+        images = np.array([self.image(jet) for jet in jets], np.float32)
+        condition = np.array([(jet.mass, jet.pt, jet.tau21) for jet in jets], np.float32)
+        return Samples(
+            x=images.reshape(count, 1, self.pixels, self.pixels),
+            about=replace(self.about(), seed=seed),
+            label=label,
+            condition=condition.reshape(count, 3),
+        )
+
+    def image(self, jet: Jet) -> np.ndarray:
+        """(pixels, pixels) image of a jet, in GeV."""
+        pt = jet.constituents[:, 0]
+        return mirrored(pixelised(aligned(jet), pt, self.pixels, self.half_width, self.threshold))
+
+    def jets(self, label: int, seed: int) -> Iterator[Jet]:
+        """The trimmed jets of one class that lie in the windows, without end."""
+        pythia8mc, fastjet = libraries()
+        pythia_seed = int(numpy_generator(seed, CLASSES[label]).integers(1, 900_000_001))
+        rejected = 0
+        for particles in hadrons(self.card(label), pythia_seed, pythia8mc):
+            jet = trimmed(particles, self, fastjet)
+            if self.pt[0] <= jet.pt() < self.pt[1] and self.mass[0] <= jet.m() < self.mass[1]:
+                rejected = 0
+                yield measured(jet, fastjet)
+            elif (rejected := rejected + 1) == PATIENCE:
+                raise InputError(
+                    f"Jets: {PATIENCE} {CLASSES[label]} events in a row have no jet in the windows pt {self.pt} "
+                    f"and mass {self.mass} GeV; widen them, or move 'pt_hat' (QCD) or 'resonance' (W)"
+                )
+
+    def card(self, label: int) -> tuple[str, ...]:
+        """Pythia's settings for one class, those of LAGAN's event generation."""
+        beams = f"Beams:eCM = {self.beam_energy}"
+        if CLASSES[label] == "QCD":
+            low, high = self.pt_hat
+            return beams, "HardQCD:all = on", f"PhaseSpace:pTHatMin = {low}", f"PhaseSpace:pTHatMax = {high}"
+        return (
+            beams,
+            "NewGaugeBoson:ffbar2Wprime = on",
+            "Wprime:coup2WZ = 1",
+            f"34:m0 = {self.resonance}",
+            "34:onMode = off",
+            "34:onIfMatch = 23 24",
+            "24:onMode = off",
+            "24:onIfAny = 1 2 3 4",
+            "23:onMode = off",
+            "23:onIfAny = 12",
+        )

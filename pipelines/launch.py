@@ -1,0 +1,140 @@
+"""Where work runs: processes on this machine, or an engine of the user's choice.
+
+DVC says what must run, this file says where, and the environment says how, so that moving to a
+cluster changes no tracked parameter:
+
+=================================  ==========================================================
+``SIMULACRA_WORKERS``              processes to use (the number of cores)
+``SIMULACRA_THREADS``              torch threads in each (1; more changes the last bits)
+``SIMULACRA_DEVICE``               ``cpu`` or ``cuda`` (a GPU where there is one)
+``SIMULACRA_EXECUTOR``             ``processes``, ``serial``, or ``module:function`` that returns
+                                   a ``concurrent.futures.Executor`` (Dask, submitit, MPI, ...)
+``SIMULACRA_RAW``                  folder with raw data files that need no download
+``SIMULACRA_CHECKPOINT_SECONDS``   time between two checkpoints of a training (20)
+=================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import importlib
+import itertools
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from domain import device as devices
+from domain.errors import InputError
+
+R = TypeVar("R")
+
+
+def _number(name: str, default: int, kind: type = int) -> Any:
+    text = os.environ.get(name, "")
+    try:
+        value = kind(text) if text else default
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise InputError(f"environment variable {name}: is {text!r}, must be a number above 0")
+    return value
+
+
+def workers() -> int:
+    """How many processes to use."""
+    return _number("SIMULACRA_WORKERS", len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def threads() -> int:
+    """How many threads torch may use in each process."""
+    return _number("SIMULACRA_THREADS", 1)
+
+
+def checkpoint_seconds() -> float:
+    """Seconds between two checkpoints."""
+    return _number("SIMULACRA_CHECKPOINT_SECONDS", 20, float)
+
+
+def device() -> torch.device:
+    """Where tensors live."""
+    return devices.device(os.environ.get("SIMULACRA_DEVICE") or None)
+
+
+def raw_folders(download: Path) -> list[Path]:
+    """Where to look for raw files: the user's folder, then the one that downloads go to."""
+    named = os.environ.get("SIMULACRA_RAW")
+    if named and not Path(named).is_dir():
+        raise InputError(f"environment variable SIMULACRA_RAW: {named!r} is not a folder; correct it or unset it")
+    return [*([Path(named)] if named else []), download]
+
+
+@contextlib.contextmanager
+def executor() -> Iterator[Executor]:
+    """The executor that the environment names."""
+    name = os.environ.get("SIMULACRA_EXECUTOR") or "processes"
+    if name == "serial" or (name == "processes" and workers() == 1):
+        yield Serial()
+        return
+    if name == "processes":
+        context = multiprocessing.get_context("spawn")
+        pool: Executor = ProcessPoolExecutor(workers(), context, initializer=_start_worker, initargs=(threads(),))
+    else:
+        pool = _foreign(name)
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise InputError(
+            "a worker process died, perhaps for lack of memory; set SIMULACRA_WORKERS to a smaller number "
+            "and run the same command, which resumes"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _foreign(name: str) -> Executor:
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"environment variable SIMULACRA_EXECUTOR: {name!r} gives no executor ({error}); "
+            "use 'processes', 'serial' or 'module:function'"
+        ) from None
+
+
+def _start_worker(count: int) -> None:
+    """One thread a worker, and no worker that outlives a killed parent."""
+    torch.set_num_threads(count)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
+class Serial(Executor):
+    """Runs each task in this process, when it is submitted."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # handed to whoever asks for the result, as an executor must
+            future.set_exception(error)
+        return future
+
+
+def ordered(pool: Executor, function: Callable[..., R], tasks: Iterable[tuple]) -> Iterator[R]:
+    """``function(*task)`` for each task, in order, with a bounded number in flight."""
+    tasks = iter(tasks)
+    waiting = collections.deque(pool.submit(function, *task) for task in itertools.islice(tasks, 2 * workers()))
+    while waiting:
+        yield waiting.popleft().result()
+        waiting.extend(pool.submit(function, *task) for task in itertools.islice(tasks, 1))

@@ -1,0 +1,107 @@
+"""What every stage script shares: parameters, scratch files, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from ruamel.yaml import YAML, YAMLError
+
+from domain.config import Config, suggestion
+from domain.errors import InputError
+from domain.files import digest
+from pipelines import launch
+
+C = TypeVar("C", bound=Config)
+ROOT = Path(__file__).parent.parent
+SCRATCH = Path("data/scratch")
+
+
+def parser(script: str, **arguments: str) -> argparse.ArgumentParser:
+    """A command line whose help is the script's docstring; ``arguments`` are name → help."""
+    module = sys.modules[script]
+    made = argparse.ArgumentParser(
+        prog=f"python -m {module.__spec__.name}",
+        description=inspect.getdoc(module),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, text in arguments.items():
+        made.add_argument(name, help=text)
+    made.add_argument("--params", default="params.yaml", metavar="FILE", help="parameter file (params.yaml)")
+    return made
+
+
+def run(main: Callable[[argparse.Namespace], None], made: argparse.ArgumentParser) -> None:
+    """Run a script; what a user can mend ends as one sentence, without a traceback."""
+    torch.set_num_threads(launch.threads())
+    try:
+        main(made.parse_args())
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the same command resumes")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'input/output'}: {error.strerror or error}; check the path and the disk")
+
+
+def parameters(kind: type[C], file: str, *keys: str) -> C:
+    """One entry of the parameter file, as its frozen dataclass.
+
+    Read by the parser DVC uses (YAML 1.2), so that both see the same values.
+
+    Raises:
+        InputError: the file or the entry is missing, or a key is unknown or ill-typed.
+    """
+    try:
+        content: Any = YAML(typ="safe", pure=True).load(Path(file))
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file; run from the project's root, or name it with --params") from None
+    except YAMLError as error:
+        raise InputError(f"{file}: not valid YAML ({' '.join(str(error).split())}); correct it there") from None
+    where = f"{file}: {'.'.join(keys)}"
+    for key in keys:
+        if not isinstance(content, Mapping) or key not in content:
+            known = content if isinstance(content, Mapping) else ()
+            raise InputError(f"{where}: there is no entry {key!r}; {suggestion(key, known)}")
+        content = content[key]
+    return kind.parse(content, where)
+
+
+def family(table: Mapping[str, Any], name: str, what: str) -> Any:
+    """An entry of a folder's table, or an error that names the nearest."""
+    if name not in table:
+        raise InputError(f"{what} {name!r}: not known; {suggestion(name, table)}")
+    return table[name]
+
+
+def inputs(*paths: Path) -> dict[str, str]:
+    """The digest of each input by name, for provenance."""
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file; run `dvc repro` to make it, or correct the path")
+    return {path.name: digest(path) for path in paths}
+
+
+@contextlib.contextmanager
+def scratch(out: Path, *content: Any) -> Iterator[Path]:
+    """A folder for checkpoints of one output; removed when the block ends without an error.
+
+    Its name holds a digest of everything the result depends on: the content given, the code, and
+    torch's version. A run that is killed finds it again; a changed run does not.
+    """
+    code = [digest(ROOT / folder) for folder in ("domain", "pipelines")]
+    key = hashlib.sha256(json.dumps([content, code, torch.__version__], sort_keys=True, default=str).encode())
+    folder = SCRATCH / f"{out.name}-{key.hexdigest()[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    for file in sorted(folder.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    folder.rmdir()
