@@ -24,7 +24,7 @@ from domain.device import Precision, autocast
 from domain.errors import InputError
 from domain.files import whole_file
 from domain.randomness import torch_generator
-from domain.system import Batch, Player, Stream, System, Terms
+from domain.system import Player, Stream, System, Terms
 
 History = list[dict[str, float]]
 

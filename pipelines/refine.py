@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from domain.view.pictures import rows
 from tqdm import trange
 
 from domain import models
@@ -28,7 +29,6 @@ from domain.samples import SampleFile, Writer
 from domain.space import Space
 from domain.system import System
 from domain.training import Budget, fit
-from domain.view.pictures import rows
 from pipelines import launch, stage
 from pipelines.train import training_samples
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from domain.view.pictures import grid
 
 from domain import models
 from domain.config import Config, Natural
 from domain.files import whole_directory
 from domain.generators import GENERATORS
 from domain.randomness import scoped_seed, torch_generator
-from domain.samples import Samples, SampleFile
+from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.training import Budget, fit
-from domain.view.pictures import grid
 from pipelines import launch, stage
 
 

@@ -10,6 +10,8 @@ file                what it measures                                            
                     training set
 ``separation``      distance between two histograms of one observable            two columns
 ``showers``         calorimeter observables, and features made of them           cells in MeV
+``jets``            jet mass, transverse momentum, N-subjettiness                jet images in GeV
+``speed``           seconds a call, measured                                     a function
 ==================  ===========================================================  ====================
 
 A distance between finite samples is above zero even between equals. Each file therefore also gives

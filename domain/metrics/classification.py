@@ -109,8 +109,7 @@ def _checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray,
     sums = probabilities.sum(axis=1)
     if not np.allclose(sums, 1, atol=1e-3) or probabilities.min() < 0:  # bfloat16 sums miss 1 by this much
         raise InputError("scores: a row of 'probabilities' is not a distribution; apply a softmax first")
-    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= probabilities.shape[1]:
-        raise InputError(
-            f"scores: 'labels' must be integers from 0 to {probabilities.shape[1] - 1}; leave unlabelled rows out"
-        )
+    classes = probabilities.shape[1]
+    if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= classes:
+        raise InputError(f"scores: 'labels' must be integers from 0 to {classes - 1}; leave other rows out")
     return labels, probabilities

@@ -67,10 +67,9 @@ def nearest_training(samples: np.ndarray, training: np.ndarray, k: int = 1) -> t
     """
     samples, training = _pair(samples, training, "samples", "training")
     if not 1 <= k <= len(training):
-        raise InputError(f"nearest training: k is {k}; {len(training)} training samples allow 1 to {len(training)}")
-    indices = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(training).kneighbors(
-        samples, return_distance=False
-    )
+        raise InputError(f"nearest training: k is {k}; the training set allows 1 to {len(training)}")
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(training)
+    indices = search.kneighbors(samples, return_distance=False)
     # scikit-learn expands (a − b)², which leaves a copy at about 1e-7; subtract afresh.
     distances = [np.linalg.norm(samples - training[column], axis=1) for column in indices.T]
     return indices, np.stack(distances, axis=1)

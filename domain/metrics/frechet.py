@@ -22,7 +22,7 @@ def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: n
         shapes = ", ".join(str(value.shape) for value in (mu1, cov1, mu2, cov2))
         raise InputError(f"Fréchet distance: shapes are {shapes}; give (D,), (D, D), (D,), (D, D)")
     if not all(np.isfinite(value).all() for value in (mu1, cov1, mu2, cov2)):
-        raise InputError("Fréchet distance: a mean or covariance holds NaN or infinite values; check the features")
+        raise InputError("Fréchet distance: a mean or covariance is not finite; check the features")
     values, vectors = np.linalg.eigh(cov1)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     overlap = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ cov2 @ root), 0)).sum()
@@ -30,7 +30,7 @@ def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: n
     return float(max(distance, 0.0))
 
 
-# Own lines because torchmetrics' class wants a feature network that takes 299 x 299 uint8 images.
+# Own lines because torchmetrics takes the eigenvalues of the unsymmetric product, and is no shorter.
 def feature_fid(features_a: np.ndarray, features_b: np.ndarray) -> float:
     """Fréchet distance between two sets of features.
 

@@ -1,15 +1,18 @@
 """Mass, transverse momentum and N-subjettiness of jet images, from their pixels.
 
-A pixel is a massless particle at the pixel's centre: it has the transverse momentum pT that the
-pixel holds, in GeV, and the angles η of its column and φ of its row. Columns run from −``half_width``
-to +``half_width`` in η, rows from +``half_width`` down to −``half_width`` in φ. Negative pixels count as 0.
+A pixel counts as a massless particle at its centre: it has the transverse momentum pT that the
+pixel holds, in GeV, the angle η of its column and the angle φ of its row. Columns run from
+−``half_width`` to +``half_width`` in η, rows from +``half_width`` down to −``half_width`` in φ.
+Negative pixels count as 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-BUDGET = 2**21  # distances held at once, 16 MB
+BUDGET = 2**19  # distances held at once, 4 MB
 
 
 def constituents(x: np.ndarray, half_width: float = 1.25) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,8 +52,9 @@ def pt(x: np.ndarray, half_width: float = 1.25) -> np.ndarray:
 def tau21(x: np.ndarray, half_width: float = 1.25) -> np.ndarray:
     """(N,) ratios τ2/τ1 of N-subjettiness with β = 1, 0 where τ1 is 0.
 
-    τ_N = Σ_k pT_k min(ΔR_1k, …, ΔR_Nk) / Σ_k pT_k R (Thaler & Van Tilburg 2011, arXiv 1011.2268,
-    equation 2.1); the axes are :func:`kt_axes`. The cost grows as the cube of the number of lit pixels.
+    τ_N = Σ_k pT_k min(ΔR_1k, …, ΔR_Nk) / Σ_k pT_k R (Thaler & Van Tilburg 2011, arXiv 1011.2268).
+    The one axis is the centroid of pT, the two are :func:`kt_axes`. The cost of an image grows as
+    the cube of its lit pixels.
 
     Args:
         x: jet images, (N, 1, H, W), in GeV.
@@ -60,55 +64,73 @@ def tau21(x: np.ndarray, half_width: float = 1.25) -> np.ndarray:
     ratio = np.zeros(len(x))
     for jets in batches(lit):
         brightest = np.argsort(-intensity[jets], axis=1, kind="stable")[:, : lit[jets].max()]
-        particles = np.take_along_axis(intensity[jets], brightest, 1), eta[brightest], phi[brightest]
-        one, two = (subjettiness(*particles, *kt_axes(*particles, number)) for number in (1, 2))
-        np.divide(two, one, out=one, where=one > 0)
-        ratio[jets] = one
+        pt = np.take_along_axis(intensity[jets], brightest, axis=1)
+        angles = np.stack([eta[brightest], phi[brightest]], axis=2)
+        centroid = (pt[..., None] * angles).sum(1, keepdims=True) / pt.sum(1)[:, None, None]
+        one = subjettiness(pt, angles, centroid)
+        two = subjettiness(pt, angles, kt_axes(pt, angles))
+        ratio[jets] = np.divide(two, one, out=np.zeros_like(one), where=lit[jets] > 1)
     return ratio
 
 
-def batches(lit: np.ndarray) -> list[np.ndarray]:
-    """Indices of the jets that have lit pixels, (N,) counts, fewest first, cut so that B·K² ≤ ``BUDGET``."""
-    order = np.argsort(lit, kind="stable")
-    order = order[lit[order] > 0]
-    cut = []
-    while len(order):
-        size = max(1, int(np.searchsorted(np.arange(1, len(order) + 1) * lit[order] ** 2, BUDGET)))
-        cut.append(order[:size])
-        order = order[size:]
-    return cut
-
-
-def subjettiness(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, axis_eta: np.ndarray, axis_phi: np.ndarray) -> np.ndarray:
-    """(B,) unnormalised τ_N, in GeV.
+def batches(lit: np.ndarray) -> Iterator[np.ndarray]:
+    """Indices of the images with lit pixels, fewest first, in batches of B·K² ≤ ``BUDGET`` if B > 1.
 
     Args:
-        pt, eta, phi: (B, K) particles, pT in GeV.
-        axis_eta, axis_phi: (B, N) axes.
+        lit: (N,) numbers of lit pixels.
     """
-    distance = np.hypot(eta[:, :, None] - axis_eta[:, None], phi[:, :, None] - axis_phi[:, None])
+    order = np.argsort(lit, kind="stable")
+    order = order[lit[order] > 0]
+    while len(order):
+        cost = np.arange(1, len(order) + 1) * lit[order].astype(np.int64) ** 2
+        size = max(1, int(np.searchsorted(cost, BUDGET, side="right")))
+        yield order[:size]
+        order = order[size:]
+
+
+def subjettiness(pt: np.ndarray, angles: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """(B,) τ_N in GeV, without the norm.
+
+    Args:
+        pt: (B, K), in GeV.
+        angles, axes: (B, K, 2) and (B, N, 2), η and φ.
+    """
+    distance = np.linalg.norm(angles[:, :, None] - axes[:, None], axis=-1)
     return (pt * distance.min(2)).sum(1)
 
 
-def kt_axes(pt: np.ndarray, eta: np.ndarray, phi: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """The axes of ``number`` exclusive kt subjets (Catani et al. 1993; Ellis & Soper 1993, hep-ph/9305266).
+def kt_distance(pt_i: np.ndarray, angles_i: np.ndarray, pt_j: np.ndarray, angles_j: np.ndarray) -> np.ndarray:
+    """d_ij = min(pT_i, pT_j)² ΔR_ij², in GeV², infinite where there is no particle (pT = 0)."""
+    softer = np.minimum(pt_i, pt_j)
+    return np.where(softer > 0, softer**2 * ((angles_i - angles_j) ** 2).sum(-1), np.inf)
 
-    The pair of least d_ij = min(pT_i, pT_j)² ΔR_ij² is merged until ``number`` remain, without a
-    beam; pT adds up, and angles average with weights pT. A jet of fewer particles repeats its own.
+
+def kt_axes(pt: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """(B, 2, 2) η and φ of the two exclusive kt subjets (Ellis & Soper 1993, hep-ph/9305266).
+
+    The pair of least d_ij is merged, without a beam, until two are left: its pT adds up, its angles
+    average with weights pT. In a jet of one particle the second axis stands on a dark pixel.
 
     Args:
-        pt, eta, phi: (B, K) particles, 0 GeV in unused places, the jets with fewest particles first.
-
-    Returns:
-        η and φ of the axes, each (B, number).
+        pt: (B, K) in GeV, at least one above 0; jets in increasing number of particles, the last has K.
+        angles: (B, K, 2), η and φ.
     """
-    pt, eta, phi = pt.copy(), eta.copy(), phi.copy()
+    pt, angles = pt.copy(), angles.copy()
+    jets, places = pt.shape
     count = (pt > 0).sum(1)
-    jets, places = np.arange(len(pt)), np.arange(pt.shape[1])
-
-    def distances(rows: np.ndarray | slice, i: np.ndarray) -> np.ndarray:
-        """(…, K) d_ij from the particles at the places ``i`` to all."""
-        first = rows, i
-        reach = np.hypot(eta[first][..., None] - eta[rows], phi[first][..., None] - phi[rows])
-        return reach
-    raise NotImplementedError
+    distance = kt_distance(pt[:, :, None], angles[:, :, None], pt[:, None], angles[:, None])
+    distance[:, np.arange(places), np.arange(places)] = np.inf
+    for merged in range(places - 2):
+        first = np.searchsorted(count, merged + 2, side="right")  # the jets before have two left
+        b = np.arange(first, jets)
+        i, j = np.unravel_index(distance[first:].reshape(len(b), -1).argmin(1), (places, places))
+        total = pt[b, i] + pt[b, j]
+        share = (pt[b, j] / total)[:, None]
+        angles[b, i] = (1 - share) * angles[b, i] + share * angles[b, j]
+        pt[b, i], pt[b, j] = total, 0
+        distance[b, j] = distance[b, :, j] = np.inf
+        updated = kt_distance(total[:, None], angles[b, i][:, None], pt[b], angles[b])
+        updated[np.arange(len(b)), i] = np.inf
+        distance[b, i] = distance[b, :, i] = updated
+    two = np.argsort(-pt, axis=1, kind="stable")[:, :2]
+    return np.take_along_axis(angles, two[:, :, None], axis=1)

@@ -17,18 +17,19 @@ def separation_power(
 
     The measure of the CaloChallenge (Krause et al. 2024, arXiv 2410.21611), which fixes its bins.
     Here bins are of equal width, in a range fixed by the reference alone, so that every model is
-    seen through the same bins; values beyond it fall into the first and last bin.
+    seen through the same bins; what lies below it and what lies above fall into two bins more.
 
     Args:
         a: (N,) the sample under test.
         b: (M,) the reference.
-        bins: how many.
+        bins: how many within the range.
         range: lowest and highest edge, in the observable's unit; by default the reference's 0.5 %
             and 99.5 % quantiles, or ± 0.5 about them where they are equal.
 
     Returns:
         ``raw``, S as defined; ``floor``, what S is expected to be if both samples come from one
         distribution (:func:`expected_separation`); ``separation``, raw − floor, which may be negative.
+        Where distributions differ the bias is smaller, and ``separation`` errs low by up to the floor.
     """
     a, b = _column(a, "a"), _column(b, "b")
     if bins < 2:
@@ -57,23 +58,21 @@ def expected_separation(pooled: np.ndarray, size_a: int, size_b: int) -> float:
 
         E S ≈ (B − 1)/4 · (1/N + 1/M),
 
-    but in a bin of few values that is off by up to max(N, M) / (4 min(N, M)) fold. Hence the mean
-    over m is summed here term by term.
+    but in bins of few values that is too high, for k = 1 by a factor T²/(4NM). Hence the mean over m
+    is summed here term by term, ten standard deviations to either side.
 
     Args:
-        pooled: (B,) counts of both samples together.
+        pooled: (K,) counts of both samples together, in all bins.
         size_a: N.
         size_b: M.
     """
     total = size_a + size_b
-    expectation = 0.0
-    for k in pooled[pooled > 0]:
-        law = stats.hypergeom(total, k, size_a)
-        low, high = law.support()
-        reach = 10 * law.std() + 1  # what lies beyond is below 1e-20
-        m = np.arange(max(low, np.floor(law.mean() - reach)), min(high, np.ceil(law.mean() + reach)) + 1)
-        expectation += (law.pmf(m) * _separation(m / size_a, (k - m) / size_b)).sum()
-    return float(expectation)
+    k = pooled[pooled > 0][:, None]
+    mean = k * (size_a / total)
+    sd = np.sqrt(mean * (size_b / total) * (total - k) / (total - 1))
+    first = np.floor(np.maximum(mean - 10 * sd - 1, 0))
+    m = first + np.arange(20 * sd.max() + 3)  # beyond the support the probability is 0
+    return float((stats.hypergeom.pmf(m, total, k, size_a) * _separation(m / size_a, (k - m) / size_b)).sum())
 
 
 def wasserstein(a: np.ndarray, b: np.ndarray) -> float:
@@ -102,7 +101,7 @@ def _edges(reference: np.ndarray, bins: int, limits: tuple[float, float] | None)
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    return np.bincount(np.digitize(values, edges[1:-1]), minlength=len(edges) - 1)
+    return np.bincount(np.digitize(values, edges), minlength=len(edges) + 1)
 
 
 def _column(values: np.ndarray, name: str) -> np.ndarray:

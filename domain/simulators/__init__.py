@@ -13,6 +13,9 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from domain.samples import About, Samples
+from domain.simulators.gflash import GFlash
+from domain.simulators.jets import Jets
+from domain.simulators.strokes import Strokes
 
 
 class Simulator(Protocol):
@@ -25,3 +28,10 @@ class Simulator(Protocol):
 
     def simulate(self, count: int, seed: int) -> Samples:
         """Make ``count`` samples."""
+
+
+SIMULATORS = {
+    "strokes": Strokes,
+    "jets": Jets,
+    "gflash": GFlash,
+}

@@ -61,7 +61,7 @@ def offsets(angles: np.ndarray, origin: np.ndarray) -> np.ndarray:
 
 
 def subjettiness(constituents: np.ndarray, axes: np.ndarray) -> float:
-    """N-subjettiness with β = 1, in GeV (Thaler & Van Tilburg 2011, arXiv 1011.2268, equation 2.1).
+    """N-subjettiness with β = 1, in GeV (Thaler & Van Tilburg 2011, arXiv 1011.2268).
 
     τ_N = Σ_k pT_k min(ΔR_1k, …, ΔR_Nk), without its norm Σ_k pT_k R, which cancels in ratios.
 
@@ -90,7 +90,9 @@ def aligned(jet: Jet) -> np.ndarray:
     return angles @ np.array([[-phi, -eta], [eta, -phi]]) / np.hypot(eta, phi)
 
 
-def pixelised(angles: np.ndarray, pt: np.ndarray, pixels: int, half_width: float, threshold: float) -> np.ndarray:
+def pixelised(
+    angles: np.ndarray, pt: np.ndarray, pixels: int, half_width: float, threshold: float
+) -> np.ndarray:
     """(pixels, pixels) float32 sums of pT, in GeV; row 0 is the top, sums below ``threshold`` are 0.
 
     Args:
@@ -114,7 +116,8 @@ def libraries() -> tuple[ModuleType, ModuleType]:
         import fastjet
         import pythia8mc
     except ImportError as error:
-        raise InputError(f"simulators.jets: {error.name} is missing; run `pip install pythia8mc fastjet`") from error
+        message = f"Jets: the package {error.name!r} is missing; run `pip install pythia8mc fastjet`"
+        raise InputError(message) from None
     fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)
     return pythia8mc, fastjet
 
@@ -126,7 +129,7 @@ def hadrons(card: tuple[str, ...], seed: int, pythia8mc: ModuleType) -> Iterator
         card: Pythia's settings, beside its defaults for showers, multiple interactions and hadrons.
         seed: from 1 to 900,000,000.
     """
-    pythia = pythia8mc.Pythia("", False)
+    pythia = pythia8mc.Pythia("", False)  # without its banner
     for line in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *card):
         pythia.readString(line)
     if not pythia.init():
@@ -157,8 +160,9 @@ def trimmed(particles: np.ndarray, settings: Jets, fastjet: ModuleType) -> Any:
 def measured(jet: Any, fastjet: ModuleType) -> Jet:
     """What is kept of a trimmed jet.
 
-    The axes of its N-subjettiness are those of its exclusive kt subjets without a beam, added up
-    by pT-weighted angles, so that τ2/τ1 does not change when the image is moved or turned.
+    The axes of its N-subjettiness are its exclusive kt subjets, without a beam (LAGAN's were
+    winner-take-all, refined once). Their angles are averages weighted by pT, so that τ2/τ1 does
+    not change when the image is moved or turned.
     """
     particles = jet.constituents()
     constituents = np.array([(p.pt(), p.eta(), p.phi()) for p in particles])
@@ -201,11 +205,11 @@ class Jets(Config):
     """
 
     mass: tuple[NonNegative, Positive] = (60.0, 100.0)
-    pt: tuple[NonNegative, Positive] = (250.0, 300.0)
+    pt: tuple[Positive, Positive] = (250.0, 300.0)
     pt_hat: tuple[Annotated[float, Range(20)], Positive] = (200.0, 400.0)
     beam_energy: Annotated[float, Range(1000)] = 14000.0
     resonance: Annotated[float, Range(200)] = 800.0
-    radius: Positive = 1.0
+    radius: Annotated[float, Range(0, 1, open=True)] = 1.0
     subjet_radius: Positive = 0.3
     subjet_fraction: Fraction = 0.05
     pixels: Count = 25
@@ -227,7 +231,7 @@ class Jets(Config):
             )
 
     def about(self) -> About:
-        """Jets; a pixel holds less than the jet's scalar pT, below pT / cos(R) < 2 pT at R = 1."""
+        """A pixel holds less than the jet's scalar sum of pT, itself below pT / cos R < 2 pT for R ≤ 1."""
         return About(
             kind="jet",
             range=(0.0, 2 * self.pt[1]),
@@ -274,8 +278,8 @@ class Jets(Config):
                 yield measured(jet, fastjet)
             elif (rejected := rejected + 1) == PATIENCE:
                 raise InputError(
-                    f"Jets: {PATIENCE} {CLASSES[label]} events in a row have no jet in the windows pt {self.pt} "
-                    f"and mass {self.mass} GeV; widen them, or move 'pt_hat' (QCD) or 'resonance' (W)"
+                    f"Jets: {PATIENCE} {CLASSES[label]} events in a row have no jet with pt in {self.pt} "
+                    f"and mass in {self.mass} GeV; widen them, or move 'pt_hat' (QCD) or 'resonance' (W)"
                 )
 
     def card(self, label: int) -> tuple[str, ...]:

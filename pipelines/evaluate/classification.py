@@ -1,0 +1,91 @@
+"""Sum up every classification task over its seeds.
+
+    python -m pipelines.evaluate.classification data/evaluation/classification
+
+Reads the predictions under data/classified that ``evaluate.classification`` names. Writes a JSON
+file and a folder of plots of that name.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from domain.config import Config
+from domain.errors import InputError
+from domain.metrics.classification import paired_interval, scores, summary
+from domain.view import plots
+from pipelines import stage
+from pipelines.evaluate import Record, figure, write
+
+
+@dataclass(frozen=True)
+class Classification(Config):
+    """``evaluate.classification``.
+
+    Attributes:
+        tasks: folders of data/classified → pairs of arms to compare, each as ``a - b``.
+    """
+
+    tasks: Mapping[str, tuple[str, ...]]
+
+
+def main(arguments: argparse.Namespace) -> None:
+    config = stage.parameters(Classification, arguments.params, "evaluate", "classification")
+    write(Path(arguments.out), lambda out: measure(config, out))
+
+
+def measure(config: Classification, out: Path) -> Record:
+    """Every arm of every task, and the differences asked for."""
+    tasks, figures = {}, []
+    for task, comparisons in config.tasks.items():
+        tasks[task] = measure_task(task, comparisons)
+        accuracy = {arm.replace("_", " "): row["accuracy"]["values"] for arm, row in tasks[task]["arms"].items()}
+        plots.seeds(accuracy, out / f"{task}.svg", "accuracy on real test digits")
+        caption = f"{tasks[task]['title'].capitalize()}: each dot is one seed, the bar is their mean."
+        figures.append(figure(out, f"{task}.svg", caption, f"accuracy by arm, {task}"))
+    return {"tasks": tasks, "figures": figures}
+
+
+def measure_task(task: str, comparisons: tuple[str, ...]) -> Record:
+    """One task's arms over their seeds, from the stored class probabilities."""
+    path = Path("data/classified") / task / "predictions.safetensors"
+    stage.inputs(path)
+    stored = load_file(path)
+    label = stored.pop("label")
+    runs: dict[str, list[dict[str, float]]] = {}
+    for key in sorted(stored, key=lambda key: int(key.rpartition("/")[2])):
+        runs.setdefault(key.rpartition("/")[0], []).append(scores(label, stored[key]))
+    arms = {arm: over_seeds(rows) for arm, rows in runs.items()}
+    differences = [difference(comparison, arms) for comparison in comparisons]
+    return {"title": task.replace("_", " "), "test": len(label), "arms": arms, "differences": differences}
+
+
+def over_seeds(rows: list[dict[str, float]]) -> Record:
+    """Each metric's summary and its value for every seed."""
+    columns = {metric: [row[metric] for row in rows] for metric in rows[0]}
+    return {
+        metric: {**summary(np.array(values), "higher" if metric == "accuracy" else "lower"), "values": values}
+        for metric, values in columns.items()
+    }
+
+
+def difference(comparison: str, arms: Mapping[str, Record]) -> Record:
+    """``a - b`` in accuracy, paired over seeds."""
+    a, _, b = comparison.partition(" - ")
+    for arm in (a, b):
+        if arm not in arms:
+            raise InputError(
+                f"evaluate.classification.tasks: {comparison!r} names the arm {arm!r}, which was not run; "
+                f"write 'a - b' with arms among {', '.join(arms)}"
+            )
+    return {"a": a, "b": b, **paired_interval(*(np.array(arms[arm]["accuracy"]["values"]) for arm in (a, b)))}
+
+
+if __name__ == "__main__":
+    stage.run(main, stage.parser(__name__, out="name of the JSON file and the folder to write"))
