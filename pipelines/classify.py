@@ -32,7 +32,7 @@ from domain.metrics.classification import scores
 from domain.randomness import numpy_generator, torch_seed
 from domain.samples import SampleFile, Samples, balanced_labels
 from pipelines import launch, stage
-from pipelines.train import training_samples
+from pipelines.learn import training_samples
 
 
 @dataclass(frozen=True)

@@ -12,71 +12,40 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from domain.view.pictures import rows
 from tqdm import trange
 
-from domain import models
-from domain.config import Config, Natural
-from domain.files import digest, whole_directory
-from domain.randomness import scoped_seed, torch_generator
+from domain.files import digest
+from domain.randomness import torch_generator
 from domain.refiners import REFINERS
 from domain.samples import SampleFile, Writer
 from domain.space import Space
 from domain.system import System
-from domain.training import Budget, fit
-from pipelines import launch, stage
-from pipelines.train import training_samples
+from pipelines import stage
+from pipelines.learn import Learn, model_directory, training_samples
 
 BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Refine(Config):
-    """``refine.<name>``.
-
-    Attributes:
-        family: its name in domain/refiners; the entry's own name if left out.
-        model: the family's own parameters.
-        budget: how long to train.
-        seed: of start values, order and noise.
-    """
-
-    family: str = ""
-    model: Mapping[str, Any] = field(default_factory=dict)
-    budget: Budget = Budget()
-    seed: Natural = 0
+SHOWN = 12
 
 
 def main(arguments: argparse.Namespace) -> None:
-    config = stage.parameters(Refine, arguments.params, "refine", arguments.name)
-    where = f"{arguments.params}: refine.{arguments.name}"
-    family = stage.family(REFINERS, config.family or arguments.name, f"{where}: refiner")
+    config = stage.parameters(Learn, arguments.params, "refine", arguments.name)
     simulated, real, out, model_out = map(Path, (arguments.simulated, arguments.real, arguments.out, arguments.model))
-    provenance = {"seed": config.seed, "inputs": stage.inputs(simulated, real)}
+    inputs = stage.inputs(simulated, real)
     samples, target = SampleFile(simulated).read(), training_samples(real)
     space = Space.of(target)
     space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
-    with scoped_seed(config.seed, "start values"):
-        model = family(family.Config.parse(config.model, f"{where}.model"), space)
-    with stage.scratch(model_out, config.as_dict(), provenance) as folder, whole_directory(model_out) as partial:
-        history = fit(
-            model, model.streams(space.encode(samples.x), space.encode(target.x)), config.budget, config.seed,
-            device=launch.device(), checkpoint=folder / "checkpoint.safetensors",
-            save_seconds=launch.checkpoint_seconds(), progress=out.stem,
-        )
-        model.cpu().requires_grad_(False)
-        models.save(partial, model, history, provenance)
-        write_refined(model, simulated, partial / "model.json", out, config)
-        refined = SampleFile(out).read(0, 12)
-        rows([samples.x[:12], refined.x, target.x[:12]], space.range, partial / "samples.png")
+    model = config.build(REFINERS, f"{arguments.params}: refine.{arguments.name}", space)
+    data = model.streams(space.encode(samples.x), space.encode(target.x))
+    with model_directory(model, data, config, model_out, inputs) as folder:
+        write_refined(model, simulated, folder / "model.json", out, config)
+        shown = [samples.x[:SHOWN], SampleFile(out).read(0, SHOWN).x, target.x[:SHOWN]]
+        rows(shown, space.range, folder / "samples.png")
 
 
-def write_refined(model: System, simulated: Path, refiner: Path, out: Path, config: Refine) -> None:
+def write_refined(model: System, simulated: Path, refiner: Path, out: Path, config: Learn) -> None:
     """Refine a sample file batch by batch into another; all columns but ``x`` are carried over."""
     file = SampleFile(simulated)
     inputs = {simulated.name: digest(simulated), "refiner": digest(refiner)}

@@ -9,61 +9,40 @@ last ``held_out`` samples are not touched. Writes a model directory.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from domain import models
-from domain.config import Config, Natural
+from domain.config import Natural
 from domain.errors import InputError
-from domain.files import whole_directory
-from domain.randomness import scoped_seed
 from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.surrogates import SURROGATES
-from domain.training import Budget, fit
-from pipelines import launch, stage
+from pipelines import stage
+from pipelines.learn import Learn, model_directory
 
 
 @dataclass(frozen=True)
-class Surrogate(Config):
+class Surrogate(Learn):
     """``surrogate.<name>``.
 
     Attributes:
-        family: its name in domain/surrogates; the entry's own name if left out.
-        model: the family's own parameters.
-        budget: how long to train.
         held_out: samples at the end of the file that evaluation compares with.
-        seed: of start values, order and noise.
     """
 
-    family: str = ""
-    model: Mapping[str, Any] = field(default_factory=dict)
-    budget: Budget = Budget()
     held_out: Natural = 0
-    seed: Natural = 0
 
 
 def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Surrogate, arguments.params, "surrogate", arguments.name)
-    where = f"{arguments.params}: surrogate.{arguments.name}"
-    family = stage.family(SURROGATES, config.family or arguments.name, f"{where}: surrogate")
     source, out = Path(arguments.samples), Path(arguments.out)
-    provenance = {"seed": config.seed, "inputs": stage.inputs(source)}
-    samples = training_part(source, config.held_out)
+    inputs, samples = stage.inputs(source), training_part(source, config.held_out)
     space = Space.of(samples)
-    with scoped_seed(config.seed, "start values"):
-        model = family(family.Config.parse(config.model, f"{where}.model"), space)
-    with stage.scratch(out, config.as_dict(), provenance) as folder, whole_directory(out) as partial:
-        history = fit(
-            model, model.streams(space.encode(samples.x), torch.from_numpy(samples.condition)), config.budget,
-            config.seed, device=launch.device(), checkpoint=folder / "checkpoint.safetensors",
-            save_seconds=launch.checkpoint_seconds(), progress=out.name,
-        )
-        models.save(partial, model.cpu(), history, provenance)
+    model = config.build(SURROGATES, f"{arguments.params}: surrogate.{arguments.name}", space)
+    data = model.streams(space.encode(samples.x), torch.from_numpy(samples.condition))
+    with model_directory(model, data, config, out, inputs):
+        pass
 
 
 def training_part(source: Path, held_out: int) -> Samples:
@@ -78,6 +57,9 @@ def training_part(source: Path, held_out: int) -> Samples:
 
 if __name__ == "__main__":
     made = stage.parser(
-        __name__, samples="sample file to learn from", name="entry of surrogate in the parameter file", out="model directory to write"
+        __name__,
+        samples="sample file to learn from",
+        name="entry of surrogate in the parameter file",
+        out="model directory to write",
     )
     stage.run(main, made)

@@ -37,7 +37,7 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
     ),
     1: (
         "50,0 50,100",
-        "36,18 54,0 | 54,0 54,100",
+        "30,24 54,0 | 54,0 54,100",
         "22,40 55,0 | 55,0 55,100",
         "34,24 52,0 | 52,0 52,100 | 36,100 68,100",
     ),
@@ -74,7 +74,7 @@ TEMPLATES: dict[int, tuple[str, ...]] = {
     8: (
         "50,46 74,22 50,0 26,22 50,46 76,75 50,100 24,75 50,46",
         "50,0 28,22 50,45 72,22 50,0 | 50,45 22,72 50,100 78,72 50,45",
-        "76,6 48,2 30,22 50,46 68,72 48,100 30,78 50,48 78,10",
+        "80,6 47,1 26,22 50,46 74,73 49,100 24,78 49,50 80,12",
     ),
     9: (
         "72,22 48,0 25,25 42,50 72,28 | 72,10 70,60 62,100",
@@ -265,9 +265,9 @@ class Strokes(Config):
     size: Annotated[int, Range(8)] = 28
     style: Literal["grey", "counts"] = "grey"
     jitter: NonNegative = 0.06
-    slant: tuple[Annotated[float, Range(-1, 1)], Annotated[float, Range(-1, 1)]] = (-0.3, 0.5)
-    width: tuple[Positive, Annotated[float, Range(0, 0.5)]] = (0.09, 0.2)
-    aspect: tuple[Positive, Positive] = (0.8, 1.4)
+    slant: tuple[Annotated[float, Range(-1, 1)], Annotated[float, Range(-1, 1)]] = (-0.2, 0.5)
+    width: tuple[Positive, Annotated[float, Range(0, 0.5)]] = (0.09, 0.19)
+    aspect: tuple[Positive, Positive] = (0.9, 1.3)
     rotation: Annotated[float, Range(0, 1)] = 0.1
     scale: tuple[Positive, Annotated[float, Range(0, 1)]] = (0.95, 1.0)
     translation: Annotated[float, Range(0, 0.2)] = 0.05

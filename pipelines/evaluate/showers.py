@@ -159,15 +159,21 @@ def draw(name: str, sides: Sides, response: list[Record], out: Path) -> list[Rec
 
 def speed(config: Showers) -> Record:
     """Milliseconds a shower, simulator and surrogate side by side in this very run."""
-    rows = []
-    for name, simulator_name in config.surrogates.items():
-        model, simulator = models.load(Path("data/surrogates") / name), SIMULATORS[simulator_name]()
-        for batch in BATCHES:
-            slow = milliseconds_each(lambda count: simulator.simulate(count, config.seed), batch)
-            fast = milliseconds_each(lambda count: model.sample(count, torch_generator(config.seed, "speed")), batch)
-            rows.append({"surrogate": name, "batch": batch, "simulator_ms": slow, "surrogate_ms": fast, "ratio": slow / fast})
+    rows = [
+        {"surrogate": name, "batch": batch, **race(name, simulator, batch, config.seed)}
+        for name, simulator in config.surrogates.items()
+        for batch in BATCHES
+    ]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"hardware": processor(), "threads": launch.threads(), "measured": now, "rows": rows}
+
+
+def race(name: str, simulator_name: str, batch: int, seed: int) -> dict[str, float]:
+    """Both at one batch size."""
+    model, simulator = models.load(Path("data/surrogates") / name), SIMULATORS[simulator_name]()
+    slow = milliseconds_each(lambda count: simulator.simulate(count, seed), batch)
+    fast = milliseconds_each(lambda count: model.sample(count, torch_generator(seed, "speed")), batch)
+    return {"simulator_ms": slow, "surrogate_ms": fast, "ratio": slow / fast}
 
 
 if __name__ == "__main__":
