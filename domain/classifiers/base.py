@@ -58,6 +58,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         classes_: the class labels.
         system_: the trained system.
         space_: shape and value range of a sample.
+        low_, high_: what the system sees as −1 and 1: of each feature for vectors, of all pixels
+            for images.
         history_: the training curves, one dictionary a row.
         n_features_in_: numbers in one sample.
     """
@@ -78,8 +80,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on X, vectors (N, F) or images (N, H, W) or (N, C, H, W), and y (N,), −1 = unlabelled."""
-        shape = np.shape(X)[1:]
-        X, y = validate_data(self, _vectors(X), y, dtype=np.float32, y_numeric=False)
+        image = tuple(X.shape[1:]) if getattr(X, "ndim", 2) > 2 else None
+        X, y = validate_data(self, _vectors(X), y, dtype=np.float32)
         check_classification_targets(y)
         labelled = y != -1 if y.dtype.kind in "iuf" else np.ones(len(y), bool)
         if not labelled.any():
@@ -87,7 +89,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, known = np.unique(y[labelled], return_inverse=True)
         label = np.full(len(y), -1, np.int64)
         label[labelled] = known
-        self.space_ = _space(X, shape, len(self.classes_))
+        self.low_, self.high_ = _range(X, each_feature=image is None)
+        self.space_ = self._space(image)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with scoped_seed(seed, "start values"):
             self.system_ = self.make(self.space_)
@@ -113,10 +116,21 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each sample, (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        return self.classes_[best]
+
+    def _space(self, image: tuple[int, ...] | None) -> Space:
+        """Flat vectors, scaled to [−1, 1], or images in their own range; a grey image gains a channel."""
+        classes = len(self.classes_)
+        if image is None:
+            return Space("table", (len(self.low_),), (-1.0, 1.0), classes=classes)
+        shape = (1, *image) if len(image) == 2 else image
+        return Space("image", shape, (float(self.low_[0]), float(self.high_[0])), classes=classes)
 
     def _encoded(self, X: np.ndarray) -> Tensor:
-        return self.space_.encode(X).unflatten(1, self.space_.shape)
+        """Rows (N, F) in their own units → what the system sees, (N, *shape) in [−1, 1]."""
+        scaled = 2 * (X - self.low_) / (self.high_ - self.low_) - 1
+        return torch.from_numpy(scaled.astype(np.float32)).unflatten(1, self.space_.shape)
 
 
 def _vectors(X: Any) -> Any:
@@ -124,8 +138,7 @@ def _vectors(X: Any) -> Any:
     return np.reshape(X, (len(X), -1)) if getattr(X, "ndim", 2) > 2 else X
 
 
-def _space(X: np.ndarray, shape: tuple[int, ...], classes: int) -> Space:
-    """The space of the training samples; a grey image gains its channel axis."""
-    shape = (1, *shape) if len(shape) == 2 else shape
-    low, high = float(X.min()), float(X.max())
-    return Space("image" if len(shape) == 3 else "table", shape, (low, high if high > low else low + 1), classes=classes)
+def _range(X: np.ndarray, each_feature: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest value of each feature, (F,), or of all pixels alike, (1,)."""
+    low, high = (X.min(0), X.max(0)) if each_feature else (X.min(keepdims=True)[0], X.max(keepdims=True)[0])
+    return low, np.where(high > low, high, low + 1)

@@ -26,7 +26,7 @@ class NearestNeighbourClassifier(KNeighborsClassifier):
 class LabelSpreadingClassifier(LabelSpreading):
     """Label spreading on the graph of the ten nearest neighbours (Zhou et al. 2004)."""
 
-    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, max_iter: int = 200) -> None:
+    def __init__(self, n_neighbors: int = 10, alpha: float = 0.2, max_iter: int = 1000) -> None:
         super().__init__(kernel="knn", n_neighbors=n_neighbors, alpha=alpha, max_iter=max_iter)
 
     def fit(self, X: Any, y: Any) -> Self:

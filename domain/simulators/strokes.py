@@ -10,8 +10,8 @@ Two styles follow the two classic data sets:
 * ``grey``: MNIST (LeCun et al. 1998, Proc. IEEE 86, 2278). The digit fits a box of 20/28 of the
   image, its aspect kept, its centre of mass in the middle; anti-aliased grey, 0 to 255.
 * ``counts``: optdigits (Alpaydin & Kaynak 1998, doi 10.24432/C50P49; scikit-learn's
-  ``load_digits`` is its test part). The digit fills a bitmap of four times the side, 32×32 for
-  8×8; a value is the number of ink pixels in a block of 4×4, 0 to 16.
+  ``load_digits`` is its test part). NIST's preprocessing makes the digit fill a bitmap of four
+  times the side, 32×32 for 8×8; a value is the number of ink pixels in a block of 4×4, 0 to 16.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Hand:
 
 
 def centre_of_mass(segments: Tensor) -> Tensor:
-    """(N, 2) centre of mass of (N, S, 2, 2) segments, each weighted by its length."""
+    """(N, 2) centre of mass of (N, S, 2, 2) segments, weighted by length as a constant pen inks them."""
     length = (segments[:, :, 1] - segments[:, :, 0]).norm(dim=-1, keepdim=True)
     return (segments.mean(2) * length).sum(1) / length.sum(1)
 
@@ -280,6 +280,11 @@ class Strokes(Config):
             low, high = getattr(self, key)
             if low > high:
                 raise InputError(f"Strokes.{key}: runs from {low:g} to {high:g}; put the lower bound first")
+        if self.scale[0] <= self.width[1]:
+            raise InputError(
+                f"Strokes.scale: starts at {self.scale[0]:g}, no more than the widest pen, "
+                f"{self.width[1]:g}; raise it or lower 'width'"
+            )
         # A thinner pen could pass through a pixel's corner and leave no ink there.
         if (thinnest := self.width[0] * self.box) < 0.5:
             raise InputError(
@@ -293,10 +298,10 @@ class Strokes(Config):
         return self.size * (20 / 28 if self.style == "grey" else 1)
 
     def about(self) -> About:
-        """Images with their slant and pen width."""
+        """Images with their slant and pen width, exact after every move, turn and fit."""
         return About(
             kind="image",
-            range=(0, 255 if self.style == "grey" else BLOCK**2),
+            range=(0.0, 255.0 if self.style == "grey" else float(BLOCK**2)),
             classes=len(TEMPLATES),
             condition=("slant", "width"),
             units=("rad", "px"),
@@ -315,9 +320,9 @@ class Strokes(Config):
         x = torch.zeros(count, self.size, self.size, dtype=torch.uint8)
         mask = torch.zeros_like(x)
         ink = grey if self.style == "grey" else counts
-        distances = (self.size * (1 if self.style == "grey" else BLOCK)) ** 2
+        pixels = (self.size * (1 if self.style == "grey" else BLOCK)) ** 2
         for index, written in enumerate(LIBRARY):
-            together = max(1, CACHE // (len(written.basis) * distances))
+            together = max(1, CACHE // (len(written.basis) * pixels))
             for rows in (template == index).nonzero().flatten().split(together):
                 segments = self._segments(written, hands[rows])
                 x[rows] = ink(segments, hands.width[rows], self.size)
