@@ -78,7 +78,11 @@ class Config:
         for name, field in known.items():
             if name not in values and _required(field):
                 raise InputError(f"{where}.{name}: missing; add it")
-        return cls(**{key: checked(value, hints[key], f"{where}.{key}") for key, value in values.items()})
+        values = {key: checked(value, hints[key], f"{where}.{key}") for key, value in values.items()}
+        try:
+            return cls(**values)
+        except InputError as error:  # a rule between keys, which names the class and the key
+            raise InputError(f"{where}.{str(error).removeprefix(f'{cls.__name__}.')}") from None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; :meth:`parse` reads them back."""

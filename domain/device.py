@@ -19,9 +19,11 @@ def device(name: str | None = None) -> torch.device:
     try:
         chosen = torch.device(name)
     except RuntimeError:
-        raise InputError(f"device {name!r}: not a device; use 'cpu', 'cuda' or 'cuda:0'") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {name!r}: no GPU is available here; use 'cpu'")
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda"):
+        raise InputError(f"device {name!r}: not a device; use 'cpu', 'cuda' or 'cuda:0'")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device {name!r}: there is no such GPU here; use 'cpu'")
     return chosen
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from domain.errors import InputError
 
 
@@ -49,11 +51,11 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
 def _writable(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.filename is None and error.errno is None:
+    except (OSError, SafetensorError) as error:  # safetensors wraps the system's errors in its own
+        if isinstance(error, OSError) and error.filename is None and error.errno is None:
             raise
         raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); "
+            f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); "
             "check the folder's permissions and the free disk space"
         ) from error
 

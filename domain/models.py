@@ -70,6 +70,15 @@ def _name(model: System) -> tuple[str, str]:
     raise InputError(f"{type(model).__name__}: in no table of families; add it to its folder's __init__.py")
 
 
+def _family(role: Any, family: Any, where: Path) -> type[System]:
+    table: Mapping[str, Any] = FAMILIES
+    for key, name in (("role", role), ("family", family)):
+        if not isinstance(name, str) or name not in table:
+            raise InputError(f"{where}: unknown {key} {name!r}; {suggestion(name, table)}")
+        table = table[name]
+    return table
+
+
 def load(directory: str | Path) -> System:
     """A model ready to use, from its directory.
 
@@ -86,14 +95,12 @@ def load(directory: str | Path) -> System:
     for key in ("role", "family", "config", "space", "sha256"):
         if key not in content:
             raise InputError(f"{where}: the key {key!r} is missing; train the model again")
-    table = FAMILIES.get(content["role"], {})
-    if content["family"] not in table:
-        raise InputError(f"{where}: unknown family {content['family']!r}; {suggestion(content['family'], table)}")
+    kind = _family(content["role"], content["family"], where)
     weights = directory / "model.safetensors"
     if not weights.is_file() or digest(weights) != content["sha256"]:
         raise InputError(f"{weights}: missing, or not the weights that model.json describes (its 'sha256' differs); train or copy the model again")
-    kind = table[content["family"]]
-    model = kind(kind.Config.parse(content["config"], f"{where}: config"), Space.from_dict(content["space"]))
+    config, space = kind.Config.parse(content["config"], f"{where}: config"), Space.parse(content["space"], f"{where}: space")
+    model = kind(config, space)
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:

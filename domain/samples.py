@@ -19,7 +19,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
+import os
+import shutil
+import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +33,7 @@ import h5py
 import numpy as np
 import torch
 
-from domain.config import suggestion
+from domain.config import checked, suggestion
 from domain.errors import InputError
 from domain.files import whole_file
 
@@ -109,6 +113,8 @@ def check(samples: Samples, where: str) -> None:
     for name, column in samples.columns.items():
         if len(column) != len(x):
             raise InputError(f"{where}: {name!r} has {len(column)} rows, 'x' has {len(x)}; make them equal")
+        if name in ("label", "split", "truth") and column.ndim != 1:
+            raise InputError(f"{where}: {name!r} has shape {column.shape}, must be ({len(x)},); drop its other axes")
     if x.ndim < 2 or not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
         raise InputError(f"{where}: 'x' must be numbers of shape (N, ...), not {x.dtype} {x.shape}")
     if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
@@ -189,7 +195,12 @@ class Writer(contextlib.AbstractContextManager):
         return self
 
     def append(self, samples: Samples) -> None:
-        """Append a batch with the same columns as the batches before it."""
+        """Append a batch with the same columns as the batches before it.
+
+        A full disk is noticed beforehand: HDF5 cannot even close a file that it failed to write.
+        """
+        if shutil.disk_usage(self.path.parent).free < sum(c.nbytes for c in samples.columns.values()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         for name, column in samples.columns.items():
             if name not in self._file:
                 self._create(name, column)
@@ -229,15 +240,14 @@ def _decode(attributes: Mapping[str, Any], where: str) -> About:
         raise InputError(f"{where}: its attributes are not JSON, so it is not a sample file") from None
     if (schema := values.pop("schema")) != SCHEMA:
         raise InputError(f"{where}: has schema {schema}, this version reads {SCHEMA}; make the file again")
-    known = [f.name for f in dataclasses.fields(About)]
+    hints = typing.get_type_hints(About)
     for key in values:
-        if key not in known:
-            raise InputError(f"{where}: unknown attribute {key!r}; {suggestion(key, known)}")
+        if key not in hints:
+            raise InputError(f"{where}: unknown attribute {key!r}; {suggestion(key, hints)}")
     for key in ("kind", "range"):
         if key not in values:
             raise InputError(f"{where}: the attribute {key!r} is missing; add it")
-    lists = {key: tuple(values[key]) for key in ("range", "condition", "units") if key in values}
-    return About(**{**values, **lists})
+    return About(**{key: checked(value, hints[key], f"{where}: the attribute {key!r}") for key, value in values.items()})
 
 
 class SampleFile(torch.utils.data.Dataset):
@@ -259,9 +269,7 @@ class SampleFile(torch.utils.data.Dataset):
         self._handle: h5py.File | None = None
         with self._readable():
             self.about = _decode(dict(self._file.attrs), str(self.path))
-            if "x" not in self._file:
-                raise InputError(f"{self.path}: the key 'x' is missing; a sample file holds its samples there")
-            self.columns = tuple(name for name in COLUMNS if name in self._file)
+            self.columns = self._known_columns()
             self.shape = tuple(self._file["x"].shape[1:])
             self._rows = np.arange(len(self._file["x"]))
             if split is not None:
@@ -283,6 +291,20 @@ class SampleFile(torch.utils.data.Dataset):
             yield
         except (OSError, KeyError, RuntimeError) as error:
             raise InputError(f"{self.path}: not a whole HDF5 file ({error}); make or copy it again") from error
+
+    def _known_columns(self) -> tuple[str, ...]:
+        for key in self._file:
+            if key not in COLUMNS or not getattr(self._file[key], "shape", ()):
+                raise InputError(f"{self.path}: {key!r} is no column of a sample file; {suggestion(key, COLUMNS)}")
+            if (dtype := self._file[key].dtype).kind not in "iuf":
+                raise InputError(f"{self.path}: {key!r} holds {dtype}, must hold numbers; convert it")
+        if "x" not in self._file:
+            raise InputError(f"{self.path}: the key 'x' is missing; a sample file holds its samples there")
+        rows = {key: len(self._file[key]) for key in self._file}
+        for key, count in rows.items():
+            if count != rows["x"]:
+                raise InputError(f"{self.path}: {key!r} has {count} rows, 'x' has {rows['x']}; make them equal")
+        return tuple(name for name in COLUMNS if name in rows)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handle": None}

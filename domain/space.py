@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from domain.config import Config
 from domain.errors import InputError
 from domain.samples import About, Kind, SampleFile, Samples
 
 
 @dataclass(frozen=True)
-class Space:
+class Space(Config):
     """Shape of one sample, its value range, and what it may be conditioned on."""
 
     kind: Kind
@@ -36,15 +36,6 @@ class Space:
         integer = np.issubdtype(source.x.dtype, np.integer)
         return cls(a.kind, tuple(source.x.shape[1:]), tuple(a.range), integer, a.classes, tuple(a.condition), tuple(a.units))
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what :meth:`as_dict` gave."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for ``model.json``."""
-        return dataclasses.asdict(self)
-
     def require(self, other: Space, model: str, where: str) -> None:
         """Refuse samples that the model was not made for, in one sentence."""
         for name in ("kind", "shape", "range"):
@@ -54,6 +45,11 @@ class Space:
                     f"{where}: has {name} {theirs}, but {model} was made for {name} {mine}; "
                     "prepare the samples alike or train a model on them"
                 )
+
+    def require_images(self, where: str) -> None:
+        """Refuse samples that are no images, (N, C, H, W)."""
+        if len(self.shape) != 3:
+            raise InputError(f"{where}: 'x' has samples of shape {self.shape}, must be images; store them as (N, C, H, W)")
 
     @property
     def physical(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
@@ -240,10 +240,14 @@ class _Run:
         """Take the state from a checkpoint; False if there is none."""
         if not path.exists():
             return False
-        with safe_open(path, "pt", device=str(self.device)) as file:
-            books = json.loads(file.metadata()["books"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
-        self.system.load_state_dict(_under(tensors, "system/"))
+        try:
+            with safe_open(path, "pt", device=str(self.device)) as file:
+                books = json.loads(file.metadata()["books"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+            self.system.load_state_dict(_under(tensors, "system/"))
+        except (SafetensorError, OSError, TypeError, KeyError, ValueError, RuntimeError) as error:
+            problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            raise InputError(f"{path}: is no checkpoint of this training ({problem}); delete it to start anew") from error
         self.begin()
         self.average = _under(tensors, "average/")
         self.sums = _under(tensors, "sums/")

@@ -21,6 +21,8 @@ from torch.nn.functional import cross_entropy, softplus
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, NonNegative
+from domain.errors import InputError
+from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
 from domain.nets.mlp import mlp
 from domain.nets.weight_norm import WeightNormLinear
@@ -41,6 +43,8 @@ class FeatureMatchingConfig(Config):
         unlabelled_weight: weight of the realness terms against the labelled one.
         consistency: weight of the squared distance between the class probabilities of two noisy
             passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242); 0 is published.
+        augment: strength of random affine maps of every real image, see ``nets/augment.py``; the two
+            passes of ``consistency`` then see different maps. 0 is published.
         batch: labelled, unlabelled and generated samples in each step.
         optimiser: of both players. The published Adam adds 1e-8 inside the root, a floor of 1e-4.
     """
@@ -52,6 +56,7 @@ class FeatureMatchingConfig(Config):
     layer_noise: NonNegative = 0.5
     unlabelled_weight: NonNegative = 1.0
     consistency: NonNegative = 0.0
+    augment: NonNegative = 0.0
     batch: Count = 100
     optimiser: Adam = Adam(rate=3e-3, beta1=0.5, epsilon=1e-4)
 
@@ -97,6 +102,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def __init__(self, config: FeatureMatchingConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space = config, space
+        if config.augment and space.kind != "image":
+            raise InputError("augment moves pixels, so it needs images; pass X as (N, H, W) or (N, C, H, W)")
         inputs = int(torch.tensor(space.shape).prod())
         deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
         self.discriminator = Discriminator(inputs, config.hidden, space.classes, deviations)
@@ -107,7 +114,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         )
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
-        x, known = self._unit(x), label >= 0
+        known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
             "unlabelled": Stream((x,), self.config.batch),
@@ -116,8 +123,12 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         size = self.config.batch
         passes = 2 if player.name == "generator" else 4 if self.config.consistency else 3
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(shape, generator=generator, device=generator.device)
+
         return {
-            "z": torch.rand(size, self.config.latent, generator=generator, device=generator.device),
+            "z": uniform(size, self.config.latent),
+            "affine": 2 * uniform(passes * size, 6) - 1,
             "layers": self.discriminator.draw(passes * size, generator),
         }
 
@@ -125,8 +136,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
         """Class cross-entropy of labelled samples; realness of unlabelled and generated ones."""
         (labelled, label), (unlabelled,) = batch["labelled"], batch["unlabelled"]
         again = [unlabelled] if self.config.consistency else []
-        x = torch.cat([labelled, self.generate(noise["z"]), unlabelled, *again])
-        known, fake, real, *again = self.discriminator(x, noise["layers"])[0].split(self.config.batch)
+        x = torch.cat([self.generate(noise["z"]), self.shown(torch.cat([labelled, unlabelled, *again]), noise)])
+        fake, known, real, *again = self.discriminator(x, noise["layers"])[0].split(self.config.batch)
         realness = softplus(-real.logsumexp(1)) + softplus(fake.logsumexp(1))
         terms = {
             "classes": cross_entropy(known, label),
@@ -140,9 +151,15 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Squared distance of the mean features of a real and a generated batch."""
         (unlabelled,) = batch["unlabelled"]
-        x = torch.cat([unlabelled, self.generate(noise["z"])])
+        x = torch.cat([self.shown(unlabelled, noise), self.generate(noise["z"])])
         real, fake = self.discriminator(x, noise["layers"])[1].chunk(2)
         return {"matching": (real.mean(0) - fake.mean(0)).square().mean()}
+
+    def shown(self, x: Tensor, noise: Noise) -> Tensor:
+        """Real samples (N, *shape) in [−1, 1] as the discriminator sees them, (N, F) in [0, 1]."""
+        if self.config.augment:
+            x = affine(x, noise["affine"][: len(x)], self.config.augment)
+        return self._unit(x)
 
     def generate(self, z: Tensor) -> Tensor:
         """z: (N, latent) in [0, 1] → flat samples (N, F) in [0, 1]."""
@@ -151,7 +168,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         x = data["unlabelled"].tensors[0]
         rows = torch.randint(len(x), (500,), generator=generator, device=generator.device)
-        self.discriminator.start(x[rows], self.discriminator.draw(500, generator))
+        self.discriminator.start(self._unit(x[rows]), self.discriminator.draw(500, generator))
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         size = (1000, self.config.latent)
@@ -184,8 +201,8 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     """Semi-supervised classifier by feature matching; see the module's docstring.
 
     Args:
-        hidden, generator_hidden, latent, input_noise, layer_noise, unlabelled_weight, consistency:
-            as in :class:`FeatureMatchingConfig`.
+        hidden, generator_hidden, latent, input_noise, layer_noise, unlabelled_weight, consistency,
+            augment: as in :class:`FeatureMatchingConfig`.
         rate: learning rate of both players.
         epsilon: Adam's, outside the root.
 
@@ -202,12 +219,13 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     layer_noise: float = 0.5
     unlabelled_weight: float = 1.0
     consistency: float = 0.0
+    augment: float = 0.0
     rate: float = 3e-3
     epsilon: float = 1e-4
 
     def make(self, space: Space) -> FeatureMatchingGAN:
         config = FeatureMatchingConfig(
             self.hidden, self.generator_hidden, self.latent, self.input_noise, self.layer_noise,
-            self.unlabelled_weight, self.consistency, self.batch, Adam(self.rate, 0.5, epsilon=self.epsilon),
+            self.unlabelled_weight, self.consistency, self.augment, self.batch, Adam(self.rate, 0.5, epsilon=self.epsilon),
         )
         return FeatureMatchingGAN(config, space)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, Fraction, NonNegative
 from domain.errors import InputError
+from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
 from domain.nets.dcgan import Critic
 from domain.nets.mlp import mlp
@@ -31,8 +31,7 @@ class SupervisedConfig(Config):
         network: ``mlp`` for vectors, ``conv`` for images.
         hidden: widths of the hidden layers of an ``mlp``.
         width: channels of a ``conv`` network's first layer.
-        augment: strength of random affine maps of images: 1 turns by up to 15°, shifts by up to
-            10 %, scales by up to 20 % and shears by up to 15°; 0 for none.
+        augment: strength of random affine maps of images, see ``nets/augment.py``; 0 for none.
         dropout: share of the last hidden layer's units that are left out in training.
         batch: samples in each step.
     """
@@ -101,24 +100,6 @@ class Supervised(ClassifyingSystem):
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K)."""
         return self.head(self.features(x)).float().softmax(1)
-
-
-def affine(x: Tensor, draw: Tensor, strength: float) -> Tensor:
-    """Random affine maps through kornia.
-
-    Args:
-        x: images (N, C, H, W) in [−1, 1], −1 outside.
-        draw: (N, 6) uniform in [−1, 1]: angle, two shifts, scale, two shears.
-        strength: see :class:`SupervisedConfig`.
-    """
-    draw = strength * draw
-    height, width = x.shape[-2:]
-    size = torch.tensor([width, height], device=x.device)
-    center = (size - 1).expand(len(x), 2) / 2
-    scale = torch.exp(0.2 * draw[:, 3:4]).expand(-1, 2)
-    shear = math.radians(15) * draw[:, 4:6]
-    matrix = get_affine_matrix2d(0.1 * size * draw[:, 1:3], center, scale, 15 * draw[:, 0], shear[:, 0], shear[:, 1])
-    return warp_affine(x + 1, matrix[:, :2], (height, width)) - 1
 
 
 @dataclass(eq=False, repr=False)
