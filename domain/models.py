@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 
 from domain.classifiers import NETWORKS
 from domain.config import suggestion
@@ -44,7 +45,8 @@ def save(directory: Path, model: System, history: History, provenance: Mapping[s
         provenance: the seed, and the SHA-256 of each input by name.
     """
     role, family = _name(model)
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, directory / "model.safetensors")
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    (directory / "model.safetensors").write_bytes(serialised(weights))
     content = {
         "schema": SCHEMA,
         "role": role,

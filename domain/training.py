@@ -49,7 +49,7 @@ class Budget(Config):
 
 
 class NotFinite(InputError):
-    """A term became NaN or infinite."""
+    """A term or a weight became NaN or infinite."""
 
 
 def fit(
@@ -209,6 +209,12 @@ class _Run:
                     f"training stopped: the term {key!r} was not finite in round {int(sums[1])} of "
                     f"{self.budget.steps}; lower the learning rate, or look for outliers in the data"
                 )
+        for name, value in self.system.named_parameters():
+            if not torch.isfinite(value).all():
+                raise NotFinite(
+                    f"training stopped: the weights {name!r} were not finite after round {self.round - 1} of "
+                    f"{self.budget.steps}; lower the learning rate, or look for outliers in the data"
+                )
 
     def finish(self) -> None:
         """Put the averaged weights in place and let the system measure what it needs."""
@@ -245,8 +251,8 @@ class _Run:
                 books = json.loads(file.metadata()["books"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
             self.system.load_state_dict(_under(tensors, "system/"))
-        except (SafetensorError, OSError, TypeError, KeyError, ValueError, RuntimeError) as error:
-            problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        except (SafetensorError, OSError, TypeError, LookupError, ValueError, RuntimeError) as error:
+            problem = str(error).splitlines()[0]
             raise InputError(f"{path}: is no checkpoint of this training ({problem}); delete it to start anew") from error
         self.begin()
         self.average = _under(tensors, "average/")

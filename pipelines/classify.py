@@ -13,24 +13,26 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
+import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from tqdm import tqdm
 
 from domain import models
 from domain.classifiers import CLASSIFIERS
 from domain.classifiers.base import NetworkClassifier
-from domain.config import Config, Natural, suggestion
+from domain.config import Config, Natural, checked, suggestion
 from domain.errors import InputError
 from domain.files import whole_directory, whole_file
 from domain.metrics.classification import scores
 from domain.randomness import numpy_generator, torch_seed
 from domain.samples import SampleFile, Samples, balanced_labels
+from domain.space import Space
 from pipelines import launch, stage
 from pipelines.learn import training_samples
 
@@ -41,14 +43,14 @@ class Arm(Config):
 
     Attributes:
         classifier: its name in domain/classifiers.
-        on: sample file it learns from.
+        samples: sample file it learns from.
         labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
         options: the classifier's own parameters.
     """
 
     classifier: str
-    on: str
+    samples: str
     labels: Natural = 0
     only: Natural = 0
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -77,8 +79,8 @@ def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Classify, arguments.params, "classify", arguments.task)
     check(config, f"{arguments.params}: classify.{arguments.task}")
     out = Path(arguments.out)
-    provenance = stage.inputs(*{Path(config.test): 0, **{Path(arm.on): 0 for arm in config.arms.values()}})
-    test = SampleFile(config.test, "validation" if config.validate else "test").read()
+    provenance = stage.inputs(*{Path(config.test): 0, **{Path(arm.samples): 0 for arm in config.arms.values()}})
+    test = test_samples(config)
     with stage.scratch(out, config.as_dict(), provenance) as folder:
         runs = [(name, seed) for name in config.arms for seed in config.seeds]
         tasks = [(config.arms[name], test, seed, folder / f"{name}-{seed}", provenance) for name, seed in runs]
@@ -95,23 +97,36 @@ def check(config: Classify, where: str) -> None:
     """Refuse names that lead nowhere before anything is trained."""
     for name, arm in config.arms.items():
         kind = stage.family(CLASSIFIERS, arm.classifier, f"{where}.arms.{name}.classifier")
-        known = kind().get_params()
-        for key in arm.options:
-            if key not in known:
+        hints = typing.get_type_hints(kind if is_dataclass(kind) else kind.__init__)
+        for key, value in arm.options.items():
+            if key not in (known := kind().get_params()):
                 raise InputError(f"{where}.arms.{name}.options.{key}: unknown key; {suggestion(key, known)}")
-    if config.keep and config.keep not in config.arms:
-        raise InputError(f"{where}.keep: {config.keep!r} is no arm; {suggestion(config.keep, config.arms)}")
+            checked(value, hints[key], f"{where}.arms.{name}.options.{key}")
+    networks = [name for name, arm in config.arms.items() if issubclass(CLASSIFIERS[arm.classifier], NetworkClassifier)]
+    if config.keep and config.keep not in networks:
+        raise InputError(f"{where}.keep: {config.keep!r} is no arm with a network; {suggestion(config.keep, networks)}")
     if not config.seeds:
         raise InputError(f"{where}.seeds: is empty; name at least one seed")
+
+
+def test_samples(config: Classify) -> Samples:
+    """The samples that give the figures, alike those of every arm and labelled throughout."""
+    split = "validation" if config.validate else "test"
+    test = SampleFile(config.test, split).read()
+    if test.label is None or not len(test) or test.label.min() < 0:
+        raise InputError(f"{config.test}: its split {split!r} must hold samples, all with a 'label'; prepare it anew")
+    for arm in config.arms.values():
+        Space.of(test).require(Space.of(SampleFile(arm.samples)), f"the test of {config.test}", arm.samples)
+    return test
 
 
 def run_arm(arm: Arm, test: Samples, seed: int, folder: Path, provenance: Mapping[str, str]) -> np.ndarray:
     """Train one arm with one seed, unless that is done; class probabilities of the test samples, (N, K)."""
     finished = folder / "probabilities.safetensors"
     if finished.exists():
-        return load_file(finished)["probabilities"]
+        return stage.tensors(finished)["probabilities"]
     folder.mkdir(parents=True, exist_ok=True)
-    samples = training_samples(Path(arm.on))
+    samples = training_samples(Path(arm.samples))
     X, y = labelled(samples, arm, seed)
     classifier = CLASSIFIERS[arm.classifier](**arm.options)
     is_network = isinstance(classifier, NetworkClassifier)
@@ -120,7 +135,10 @@ def run_arm(arm: Arm, test: Samples, seed: int, folder: Path, provenance: Mappin
             checkpoint=folder / "checkpoint.safetensors", device=str(launch.device()),
             random_state=torch_seed(seed, "classifier") % 2**31,
         )
-    classifier.fit(X, y)
+    try:
+        classifier.fit(X, y)
+    except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
+        raise InputError(f"{folder.name}: {error}") from error
     if is_network:
         with whole_directory(folder / "model") as partial:
             models.save(partial, classifier.system_, classifier.history_, {"seed": seed, "inputs": dict(provenance)})
@@ -134,16 +152,19 @@ def labelled(samples: Samples, arm: Arm, seed: int) -> tuple[np.ndarray, np.ndar
     """The samples that an arm learns from and their labels, −1 where it may not see them."""
     y = samples.label if samples.truth is None else samples.truth
     if y is None:
-        raise InputError(f"{arm.on}: has no labels; an arm of classify needs them")
+        raise InputError(f"{arm.samples}: has no labels; an arm of classify needs them")
     rows = np.arange(len(y))
     if arm.only:
         if arm.only > len(y):
-            raise InputError(f"{arm.on}: has {len(y)} samples, an arm asks for {arm.only}; simulate more or ask for fewer")
+            raise InputError(f"{arm.samples}: has {len(y)} samples, an arm asks for {arm.only}; simulate more or ask for fewer")
         rows = numpy_generator(seed, "only").choice(len(y), arm.only, replace=False)
     X, y = samples.x[rows].astype(np.float32), y[rows]
     if arm.labels:
         rng = numpy_generator(seed, "labels")
-        y = balanced_labels(y, np.ones(len(y), bool), arm.labels, samples.about.classes, rng)
+        with stage.naming(arm.samples):
+            y = balanced_labels(y, np.ones(len(y), bool), arm.labels, samples.about.classes, rng)
+    if absent := set(range(samples.about.classes)) - set(y.tolist()):
+        raise InputError(f"{arm.samples}: no sample with a label of class {min(absent)} is left; give an arm more samples")
     return X, y
 
 

@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from domain import models
-from domain.config import suggestion
+from domain.config import checked, suggestion
 from domain.errors import InputError
 from domain.files import digest
 from domain.randomness import torch_generator
@@ -41,6 +41,8 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"--count: is {arguments.count}, must be at least 1")
     if arguments.shard_bytes < 1:
         raise InputError(f"--shard-bytes: is {arguments.shard_bytes}, must be at least 1")
+    if arguments.seed < 0:
+        raise InputError(f"--seed: is {arguments.seed}, must be at least 0")
     label, condition = chosen_label(model.space, arguments.label), chosen_condition(model.space, arguments.condition)
     request = {"count": arguments.count, "label": label, "condition": condition}
     about = model.space.about("pipelines.generate", request, arguments.seed, {"model": digest(source / "model.json")})
@@ -110,9 +112,9 @@ def chosen_condition(space: Space, pairs: list[str] | None) -> list[float] | Non
         if name not in space.condition:
             raise InputError(f"--condition {pair}: unknown condition {name!r}; {suggestion(name, space.condition)}")
         try:
-            values[name] = float(text)
+            values[name] = checked(float(text), float, f"--condition {pair}")
         except ValueError:
-            raise InputError(f"--condition {pair}: {text!r} is not a number; write name=value") from None
+            raise InputError(f"--condition {pair}: {text!r} is not a finite number; write name=value") from None
     for name in space.condition:
         if name not in values:
             raise InputError(f"--condition: {name!r} is missing; give {name}=value too")

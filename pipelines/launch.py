@@ -66,7 +66,10 @@ def checkpoint_seconds() -> float:
 
 def device() -> torch.device:
     """Where tensors live."""
-    return devices.device(os.environ.get("SIMULACRA_DEVICE") or None)
+    try:
+        return devices.device(os.environ.get("SIMULACRA_DEVICE") or None)
+    except InputError as error:
+        raise InputError(f"environment variable SIMULACRA_DEVICE: {error}") from None
 
 
 def raw_folders(download: Path) -> list[Path]:
@@ -103,8 +106,11 @@ def executor() -> Iterator[Executor]:
 def _foreign(name: str) -> Executor:
     module, _, function = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError, ValueError) as error:
+        made = getattr(importlib.import_module(module), function)()
+        if not isinstance(made, Executor):
+            raise TypeError(f"it returns a {type(made).__name__}")
+        return made
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise InputError(
             f"environment variable SIMULACRA_EXECUTOR: {name!r} gives no executor ({error}); "
             "use 'processes', 'serial' or 'module:function'"

@@ -39,8 +39,9 @@ class Learn(Config):
     def build(self, table: Mapping[str, type[System]], where: str, space: Space) -> System:
         """The untrained system; ``where`` names the entry, such as ``params.yaml: train.gan``."""
         family = stage.family(table, self.family or where.rpartition(".")[2], f"{where}: family")
-        with scoped_seed(self.seed, "start values"):
-            return family(family.Config.parse(self.model, f"{where}.model"), space)
+        parameters = family.Config.parse(self.model, f"{where}.model")
+        with stage.naming(where), scoped_seed(self.seed, "start values"):
+            return family(parameters, space)
 
 
 @contextlib.contextmanager

@@ -70,11 +70,14 @@ def prepare(samples: Samples, config: Prepare, where: str) -> Samples:
         drawn = numpy_generator(config.seed, part).choice(training, count, replace=False)
         split[drawn] = SPLITS.index(part)
     if samples.label is None:
+        if config.labels:
+            raise InputError(f"{where}.labels: is {config.labels}, but the data set has no labels; set it to 0")
         return dataclasses.replace(samples, split=split)
     label = samples.label
     if config.labels:
         rng = numpy_generator(config.seed, "labels")
-        few = balanced_labels(label, split == 0, config.labels, samples.about.classes, rng)
+        with stage.naming(where):
+            few = balanced_labels(label, split == 0, config.labels, samples.about.classes, rng)
         label = np.where(split == 0, few, label)
     return dataclasses.replace(samples, split=split, label=label, truth=samples.label)
 

@@ -36,6 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     inputs = stage.inputs(simulated, real)
     samples, target = SampleFile(simulated).read(), training_samples(real)
     space = Space.of(target)
+    space.require_images(str(real))
     space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
     model = config.build(REFINERS, f"{arguments.params}: refine.{arguments.name}", space)
     data = model.streams(space.encode(samples.x), space.encode(target.x))

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from ruamel.yaml import YAML, YAMLError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from domain.config import Config, suggestion
 from domain.errors import InputError
@@ -41,8 +44,8 @@ def parser(script: str, **arguments: str) -> argparse.ArgumentParser:
 
 def run(main: Callable[[argparse.Namespace], None], made: argparse.ArgumentParser) -> None:
     """Run a script; what a user can mend ends as one sentence, without a traceback."""
-    torch.set_num_threads(launch.threads())
     try:
+        torch.set_num_threads(launch.threads())
         main(made.parse_args())
     except InputError as error:
         sys.exit(f"error: {error}")
@@ -64,7 +67,7 @@ def parameters(kind: type[C], file: str, *keys: str) -> C:
         content: Any = YAML(typ="safe", pure=True).load(Path(file))
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; run from the project's root, or name it with --params") from None
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: not valid YAML ({' '.join(str(error).split())}); correct it there") from None
     where = f"{file}: {'.'.join(keys)}"
     for key in keys:
@@ -82,12 +85,29 @@ def family(table: Mapping[str, Any], name: str, what: str) -> Any:
     return table[name]
 
 
+@contextlib.contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Put ``where`` before the message of an error that does not know what file or key it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
 def inputs(*paths: Path) -> dict[str, str]:
-    """The digest of each input by name, for provenance."""
+    """The digest of each input by path, for provenance."""
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such file; run `dvc repro` to make it, or correct the path")
-    return {path.name: digest(path) for path in paths}
+    return {path.as_posix(): digest(path) for path in paths}
+
+
+def tensors(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file that a stage wrote."""
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and make it again") from error
 
 
 @contextlib.contextmanager

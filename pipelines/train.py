@@ -26,6 +26,7 @@ def main(arguments: argparse.Namespace) -> None:
     source, out = Path(arguments.samples), Path(arguments.out)
     inputs, samples = stage.inputs(source), training_samples(source)
     space = Space.of(samples)
+    space.require_images(str(source))
     model = config.build(GENERATORS, f"{arguments.params}: train.{arguments.name}", space)
     label = torch.full((len(samples),), -1) if samples.label is None else torch.from_numpy(samples.label)
     data = model.streams(space.encode(samples.x), label)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import shlex
+import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +27,19 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no real data: {DATA} is absent")
     return DATA
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Runs ``python -m pipelines.<line>`` in this process and in ``tmp_path``, workers included."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SIMULACRA_EXECUTOR", "serial")
+
+    def run(line: str) -> None:
+        module, *arguments = shlex.split(line)
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'pipelines.* found in sys.modules", RuntimeWarning)
+            runpy.run_module(f"pipelines.{module}", run_name="__main__", alter_sys=True)
+
+    return run

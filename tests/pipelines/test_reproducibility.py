@@ -1,0 +1,60 @@
+"""A tiny ``dvc repro`` in a clone: whole, a no-op the second time, and the same after kills."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import reproducibility
+
+pytest.importorskip("pythia8mc", reason="the flow simulates jets, which need Pythia 8")
+
+
+@pytest.fixture(scope="module")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = reproducibility.copy(tmp_path_factory.mktemp("flow"), tiny=True)
+    reproducibility.finished(folder)
+    return folder
+
+
+def test_every_output_is_there(flow: Path) -> None:
+    assert (flow / "data/report/index.html").stat().st_size > 50_000
+    topics = {path.stem for path in (flow / "data/evaluation").glob("*.json")}
+    assert topics == {"classification", "generators", "refinement", "jets", "showers", "speed"}
+    for path in (flow / "data/evaluation").glob("*.json"):
+        for figure in json.loads(path.read_text()).get("figures", []):
+            assert (path.parent / figure["file"]).stat().st_size > 0
+    assert not list((flow / "data").rglob("*.partial")), "partial output left behind"
+    assert not list((flow / "data/scratch").iterdir()), "scratch left behind"
+
+
+def test_second_run_does_nothing(flow: Path) -> None:
+    result = reproducibility.repro(flow)
+    assert result.returncode == 0 and "up to date" in result.stdout
+    assert "Running stage" not in result.stdout
+
+
+def test_what_users_of_dvc_expect(flow: Path) -> None:
+    for command, words in {
+        ("metrics", "show", "--json"): "auc",
+        ("dag",): "evaluate-showers",
+        ("status", "--json"): "{}",
+        ("plots", "show", "--json", "GAN on digits"): "critic.adversarial",
+        ("params", "diff", "--json"): "{",
+    }.items():
+        result = subprocess.run(
+            [sys.executable, "-m", "dvc", *command], cwd=flow, env=reproducibility.environment(), capture_output=True, text=True
+        )
+        assert result.returncode == 0 and words in result.stdout, (command, result.stdout[-500:], result.stderr[-500:])
+
+
+def test_kills(flow: Path, tmp_path: Path) -> None:
+    """Four kills in different trainings; ``python -m tests.reproducibility kills`` does two dozen."""
+    reference = (flow / "dvc.lock").read_text()
+    other = reproducibility.copy(tmp_path, tiny=True)
+    done, same = reproducibility.kills(other, reference, count=4, seed=0)
+    assert sum(done.values()) >= 2 and same

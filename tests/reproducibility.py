@@ -1,0 +1,162 @@
+"""Is the flow reproducible? Run it in a copy of the project and compare ``dvc.lock``.
+
+    python -m tests.reproducibility twice            from nothing with two workers, and with one
+    python -m tests.reproducibility kills --kills 24   killed at random moments, then finished
+    python -m tests.reproducibility twice --tiny     the same in a minute, with few samples and steps
+
+Each prints what it did and exits with 1 if a byte of any tracked output differs. The kills are
+``SIGKILL`` to DVC, the stage and its workers at once, spread over all training stages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINING = ("digits-gan", "digits-vae", "strokes-digits-simgan", "few_labels", "strokes_to_digits", "gflash-flow")
+TINY: dict[str, Any] = {
+    "simulate": {"strokes": {"count": 300}, "jets": {"count": 24}, "gflash": {"count": 1200}},
+    "train": {name: {"budget": {"steps": 150}} for name in ("gan", "vae")},
+    "refine": {"simgan": {"budget": {"steps": 60}}},
+    "surrogate": {"flow": {"budget": {"steps": 30}, "held_out": 600}},
+    "evaluate": {"images": {"count": 200}, "showers": {"count": 300}},
+}
+
+
+def copy(folder: Path, tiny: bool) -> Path:
+    """A fresh clone as a stranger has it, with the uncommitted changes of this one."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    ).stdout.decode()
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    if tiny:
+        shrink(folder / "params.yaml")
+    return folder
+
+
+def shrink(path: Path) -> None:
+    """Few samples, steps, seeds and epochs, in every entry of a parameter file."""
+    yaml = YAML()
+    content = yaml.load(path)
+    update(content, TINY)
+    for task in content["classify"].values():
+        task["seeds"] = [0, 1]
+        for arm in task["arms"].values():
+            arm.update({"only": 300} if "only" in arm else {})
+            arm.setdefault("options", {}).update({"epochs": 4} if "epochs" in arm.get("options", {}) else {})
+    yaml.dump(content, path)
+
+
+def update(content: Any, changes: Mapping[str, Any]) -> None:
+    """Change leaves of nested mappings in place."""
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            update(content.setdefault(key, {}), value)
+        else:
+            content[key] = value
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This interpreter first on the path, as in an activated environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **extra}
+
+
+def repro(folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run ``dvc repro`` to its end."""
+    command = [sys.executable, "-m", "dvc", "repro"]
+    return subprocess.run(command, cwd=folder, env=environment(**extra), capture_output=True, text=True, check=False)
+
+
+def finished(folder: Path, **extra: str) -> str:
+    """The lock file after a successful run."""
+    result = repro(folder, **extra)
+    if result.returncode:
+        raise SystemExit(f"dvc repro failed in {folder}:\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
+    return (folder / "dvc.lock").read_text()
+
+
+def kill_one(folder: Path, quota: Mapping[str, int], delay: float) -> str | None:
+    """Start ``dvc repro`` and kill it, with all it started, ``delay`` seconds into a training.
+
+    Args:
+        folder: the copy of the project.
+        quota: how often each training may still be killed.
+        delay: seconds after the training's first trace.
+
+    Returns:
+        The output that was in training, or None where the run ended before.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "--quiet"],
+        cwd=folder,
+        env=environment(SIMULACRA_CHECKPOINT_SECONDS="0.3"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None:
+        running = [name for name in quota if quota[name] and any((folder / "data/scratch").glob(f"{name}-*"))]
+        if running:
+            time.sleep(delay)
+            root = psutil.Process(process.pid)
+            for victim in [*root.children(recursive=True), root]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    victim.kill()
+            process.wait()
+            return running[0]
+        time.sleep(0.02)
+    return None
+
+
+def kills(folder: Path, reference: str, count: int, seed: int) -> tuple[dict[str, int], bool]:
+    """Kill ``count`` runs, spread over the trainings; kills by training, and whether the lock is the same."""
+    rng = random.Random(seed)
+    quota = {name: (count + k) // len(TRAINING) for k, name in enumerate(TRAINING)}
+    done = dict.fromkeys(TRAINING, 0)
+    while any(quota.values()) and (name := kill_one(folder, quota, rng.uniform(0, 3))):
+        quota[name] -= 1
+        done[name] += 1
+    return done, finished(folder) == reference
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("check", choices=("twice", "kills"))
+    parser.add_argument("--kills", type=int, default=24, help="how many (24)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
+    parser.add_argument("--tiny", action="store_true", help="few samples and steps")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        began = time.monotonic()
+        reference = finished(copy(Path(first), arguments.tiny))
+        print(f"from nothing: {time.monotonic() - began:.0f} s", flush=True)
+        other = copy(Path(second), arguments.tiny)
+        if arguments.check == "twice":
+            same = finished(other, SIMULACRA_WORKERS="1") == reference
+        else:
+            done, same = kills(other, reference, arguments.kills, arguments.seed)
+            print(f"{sum(done.values())} kills: {', '.join(f'{n} {name}' for name, n in done.items())}")
+    print("dvc.lock is identical" if same else "dvc.lock DIFFERS")
+    sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()
