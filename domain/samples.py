@@ -144,8 +144,12 @@ def _check_labels(samples: Samples, where: str) -> None:
                 f"{where}: {name!r} runs from {column.min()} to {column.max()}; with "
                 f"{samples.about.classes} classes it must lie between -1 (unlabelled) and {samples.about.classes - 1}"
             )
-    split = samples.split
-    if split is not None and split.size and (split.min() < 0 or split.max() >= len(SPLITS)):
+    if samples.split is not None:
+        _check_split(samples.split, where)
+
+
+def _check_split(split: np.ndarray, where: str) -> None:
+    if split.size and (split.min() < 0 or split.max() >= len(SPLITS)):
         raise InputError(f"{where}: 'split' must hold 0 (train), 1 (validation) or 2 (test)")
 
 
@@ -275,7 +279,9 @@ class SampleFile(torch.utils.data.Dataset):
             if split is not None:
                 if "split" not in self._file:
                     raise InputError(f"{self.path}: the key 'split' is missing, so it has no split {split!r}")
-                self._rows = np.flatnonzero(self._file["split"][:] == SPLITS.index(split))
+                column = self._file["split"][:]
+                _check_split(column, str(self.path))
+                self._rows = np.flatnonzero(column == SPLITS.index(split))
 
     @property
     def _file(self) -> h5py.File:

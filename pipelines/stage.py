@@ -48,7 +48,7 @@ def run(main: Callable[[argparse.Namespace], None], made: argparse.ArgumentParse
         torch.set_num_threads(launch.threads())
         main(made.parse_args())
     except InputError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command resumes")
     except OSError as error:

@@ -27,6 +27,8 @@ def gan(tmp_path: Path) -> Path:
     kind = GENERATORS["gan"]
     with scoped_seed(0, "gan"):
         model = kind(kind.Config(latent=8, width=4, conditional=True), IMAGES).eval()
+    for weights in model.generator.parameters():
+        weights.data *= 10  # an untrained generator's images are all alike
     (tmp_path / "gan").mkdir()
     models.save(tmp_path / "gan", model, [], {"seed": 0, "inputs": {}})
     return tmp_path / "gan"

@@ -1,0 +1,508 @@
+"""Whatever is wrong, the user reads one sentence that names the file, the key and the mend.
+
+Each case breaks one thing in a folder that is otherwise in order, and runs one command there. No
+output may appear, nothing half done may stay, and what was there before must be untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from sklearn.datasets import load_digits
+
+from domain import models
+from domain.classifiers import CLASSIFIERS, NETWORKS
+from domain.errors import InputError
+from domain.files import digest
+from domain.generators import GENERATORS
+from domain.randomness import scoped_seed
+from domain.refiners import REFINERS
+from domain.samples import About, Samples, write
+from domain.simulators.gflash import GFlash
+from domain.space import Space
+from domain.surrogates import SURROGATES
+
+ROOT = Path(__file__).resolve().parents[1]
+PARAMETERS = """
+prepare:
+  digits: {labels: 50, validation: 200, test: 300}
+  mine: {dataset: own, options: {path: pictures}}
+simulate:
+  strokes: {options: {size: 8, style: counts}, count: 20}
+  jets: {options: {mass: [60, 100]}, count: 4}
+train:
+  gan: {model: {width: 4, latent: 4}, budget: {steps: 3, precision: float32}}
+refine:
+  simgan: {model: {width: 4, blocks: 1, history: 16}, budget: {steps: 2}}
+classify:
+  task:
+    test: digits.h5
+    seeds: [0]
+    keep: net
+    arms:
+      net: {classifier: supervised, samples: digits.h5, labels: 20, options: {epochs: 1, hidden: [8]}}
+      floor: {classifier: label_spreading, samples: digits.h5, options: {alpha: 0.2}}
+surrogate:
+  flow: {budget: {steps: 2}, held_out: 5}
+evaluate:
+  showers: {surrogates: {flow: showers}, count: 40}
+  images: {features: data/classified/net}
+"""
+
+Break = Callable[[Path], Any]
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parameters, sample files and untrained models, all in order."""
+    folder = tmp_path_factory.mktemp("good")
+    (folder / "params.yaml").write_text(PARAMETERS)
+    x, label = load_digits(return_X_y=True)
+    x, label, split = x[:240].reshape(-1, 1, 8, 8).astype(np.uint8), label[:240], np.arange(240) % 3
+    about = About("image", (0, 16), 10, ("slant", "width"), ("rad", ""))
+    digits = Samples(x, about, label=label, condition=np.zeros((240, 2)), split=split)
+    write(folder / "digits.h5", digits)
+    write(folder / "strokes.h5", digits.select(slice(0, 50)))
+    showers = GFlash(energy=(1, 2)).simulate(60, 0)
+    (folder / "data" / "simulated").mkdir(parents=True)
+    write(folder / "data" / "simulated" / "showers.h5", showers)
+    for path, table, name, options, space in (
+        ("gan", GENERATORS, "gan", {"width": 4, "latent": 4}, Space.of(digits)),
+        ("simgan", REFINERS, "simgan", {"width": 4, "blocks": 1, "history": 16}, Space.of(digits)),
+        ("data/classified/net", NETWORKS, "supervised", {"hidden": [8]}, Space.of(digits)),
+        ("data/surrogates/flow", SURROGATES, "flow", {}, Space.of(showers)),
+    ):
+        (folder / path).mkdir(parents=True)
+        with scoped_seed(0, path):
+            model = table[name](table[name].Config.parse(options, path), space)
+        models.save(folder / path, model, [{"step": 1}], {"seed": 0, "inputs": {}})
+    for name in ("simulated.h5", "there.h5"):
+        (folder / name).write_text("made before")
+    (folder / "model").mkdir()
+    (folder / "model" / "model.json").write_text("made before")
+    (folder / "file").touch()
+    return folder
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is broken, the command that meets it, the words it must answer with, its environment."""
+
+    name: str
+    line: str
+    words: Sequence[str]
+    broken: Break = lambda folder: None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+# Ways to break things.
+
+
+def in_file(change: Callable[[h5py.File], None], name: str = "digits.h5") -> Break:
+    """Change an HDF5 file in place."""
+
+    def broken(folder: Path) -> None:
+        with h5py.File(folder / name, "r+") as file:
+            change(file)
+
+    return broken
+
+
+def attribute(key: str, value: Any) -> Break:
+    return in_file(lambda file: file.attrs.__setitem__(key, json.dumps(value)))
+
+
+def no_attribute(key: str) -> Break:
+    return in_file(lambda file: file.attrs.__delitem__(key))
+
+
+def column(key: str, values: Any, name: str = "digits.h5") -> Break:
+    """Replace a column, or remove it where ``values`` is None."""
+
+    def change(file: h5py.File) -> None:
+        if key in file:
+            del file[key]
+        if values is not None:
+            file[key] = values
+
+    return in_file(change, name)
+
+
+def entry(key: str, value: Any) -> Break:
+    """Set the first number of a column."""
+    return in_file(lambda file: file[key].__setitem__(0, value))
+
+
+def parameters(old: str, new: str) -> Break:
+    def broken(folder: Path) -> None:
+        assert old in PARAMETERS
+        (folder / "params.yaml").write_text(PARAMETERS.replace(old, new))
+
+    return broken
+
+
+def model_json(**changes: Any) -> Break:
+    """Change keys of the GAN's model.json; None removes one."""
+
+    def broken(folder: Path) -> None:
+        path = folder / "gan" / "model.json"
+        content = {**json.loads(path.read_text()), **changes}
+        path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+    return broken
+
+
+def weights(change: Callable[[bytes], bytes]) -> Break:
+    """Change the bytes of the GAN's weights, and their hash to match."""
+
+    def broken(folder: Path) -> None:
+        path = folder / "gan" / "model.safetensors"
+        path.write_bytes(change(path.read_bytes()))
+        model_json(sha256=digest(path))(folder)
+
+    return broken
+
+
+other_weights = weights(lambda content: save({"a": torch.zeros(3)}))
+
+
+def bytes_of(name: str, change: Callable[[bytes], bytes]) -> Break:
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+
+def gone(name: str) -> Break:
+    return lambda folder: (folder / name).unlink() if (folder / name).is_file() else shutil.rmtree(folder / name)
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def pictures(**files: bytes) -> Break:
+    """A folder of pictures, or of what should be some."""
+
+    def broken(folder: Path) -> None:
+        (folder / "pictures").mkdir()
+        for name, content in files.items():
+            (folder / "pictures" / name.replace("_", ".")).write_bytes(content)
+
+    return broken
+
+
+def npz(keys: str = "", **columns: Any) -> Break:
+    """A user's own file, named by ``prepare.mine`` with further ``keys``."""
+
+    def broken(folder: Path) -> None:
+        np.savez(folder / "mine.npz", **columns)
+        named = f"mine: {{dataset: own,{keys} options: {{path: mine.npz}}}}"
+        parameters("mine: {dataset: own, options: {path: pictures}}", named)(folder)
+
+    return broken
+
+
+def both(first: Break, second: Break) -> Break:
+    return lambda folder: (first(folder), second(folder))
+
+
+conditional = parameters("latent: 4}", "latent: 4, conditional: true}")
+other_arm = parameters("samples: digits.h5, options", "samples: strokes.h5, options")
+
+
+TRAIN, CLASSIFY = "train digits.h5 gan model", "classify task model"
+PREPARE, SIMULATE = "prepare digits there.h5", "simulate strokes simulated.h5"
+OWN = "prepare mine there.h5"
+REFINE = "refine strokes.h5 digits.h5 simgan there.h5 model"
+SURROGATE = "surrogate data/simulated/showers.h5 flow model"
+GENERATE = "generate gan --count 5 --out new.h5"
+
+# Broken sample files: name, how it is broken, words of the error after the file's name.
+SAMPLE_FILES = [
+    ("truncated", bytes_of("digits.h5", cut), "not a whole HDF5 file", "again"),
+    ("not HDF5", bytes_of("digits.h5", lambda content: b"text"), "not a whole HDF5 file"),
+    ("empty file", bytes_of("digits.h5", lambda content: b""), "not a whole HDF5 file"),
+    ("missing file", gone("digits.h5"), "no such file", "correct the path"),
+    ("missing x", column("x", None), "the key 'x' is missing"),
+    ("misspelt column", column("labels", np.zeros(240)), "'labels'", "did you mean 'label'?"),
+    ("a group", in_file(lambda file: file.create_group("mask")), "'mask' is no column"),
+    ("words", column("label", [b"cat"] * 240), "'label' holds object", "convert"),
+    ("no schema", no_attribute("schema"), "no attribute 'schema'", "README"),
+    ("old schema", attribute("schema", 0), "has schema 0", "reads 1", "make the file again"),
+    ("unknown attribute", attribute("clases", 3), "'clases'", "did you mean 'classes'?"),
+    ("no range", no_attribute("range"), "attribute 'range' is missing", "add it"),
+    ("bad range", attribute("range", [1]), "attribute 'range': has 1 entries, must have 2"),
+    ("bad kind", attribute("kind", "images"), "'kind'", "did you mean 'image'?"),
+    ("no JSON", in_file(lambda file: file.attrs.__setitem__("kind", 3)), "not JSON"),
+    ("short column", column("label", np.zeros(239)), "'label' has 239 rows, 'x' has 240"),
+    ("label (N, 1)", column("label", np.zeros((240, 1))), "'label' has shape", "axes"),
+    ("wide condition", column("condition", np.zeros((240, 3))), "'condition' has shape", "2 columns"),
+    ("NaN", column("x", np.full((240, 1, 8, 8), np.nan)), "'x' holds NaN", "remove"),
+    ("NaN in condition", entry("condition", np.nan), "'condition' holds NaN", "remove"),
+    ("label too high", entry("label", 10), "'label' runs from 0 to 10", "10 classes"),
+    ("label too low", entry("label", -2), "'label' runs from -2"),
+    ("value too high", entry("x", 17), "'x' runs from 0 to 17", "'range'"),
+    ("bad split", entry("split", 5), "'split' must hold 0 (train)"),
+]
+
+# Broken parameters: name, command, what is replaced by what, words of the error after the file's name.
+PARAMETER_VALUES = [
+    ("no YAML", TRAIN, "train:", "train: [", "not valid YAML", "correct it"),
+    ("double key", TRAIN, "refine:", "train:", "not valid YAML", "duplicate key"),
+    ("empty", TRAIN, PARAMETERS, "", "train.gan: there is no entry 'train'"),
+    ("missing entry", TRAIN, "gan: {", "gann: {", "train.gan", "did you mean 'gann'?"),
+    ("unknown key", TRAIN, "}, budget: {steps: 3", "}, bugdet: {steps: 3", "train.gan.bugdet", "'budget'?"),
+    ("deep key", TRAIN, "{steps: 3", "{step: 3", "train.gan.budget.step:", "did you mean 'steps'?"),
+    ("model key", TRAIN, "latent", "latnet", "train.gan.model.latnet", "did you mean 'latent'?"),
+    ("ill-typed", TRAIN, "steps: 3", "steps: many", "train.gan.budget.steps", "'many' (str)", "int"),
+    ("too large", TRAIN, "{steps: 3", "{average: 2.0", "train.gan.budget.average", "at most"),
+    ("no mapping", TRAIN, "{steps: 3, precision: float32}", "3", "train.gan.budget", "must be a mapping"),
+    ("unknown family", TRAIN, "gan: {", "gan: {family: gam, ", "train.gan: family 'gam'", "'gan'?"),
+    ("infinite", TRAIN, "latent: 4", "latent: 4, critic: {rate: .inf}", "critic.rate: is inf", "finite"),
+    ("zero count", SIMULATE, "count: 20", "count: 0", "simulate.strokes.count: is 0", "at least 1"),
+    ("negative count", SIMULATE, "count: 20", "count: -5", "simulate.strokes.count: is -5"),
+    ("simulator", SIMULATE, "strokes: {", "strokes: {simulator: stroke, ", "simulate.strokes", "'strokes'?"),
+    ("strokes size", SIMULATE, "size: 8", "size: 7", "simulate.strokes.options.size: is 7", "at least 8"),
+    ("strokes style", SIMULATE, "counts", "gray", "simulate.strokes.options.style", "did you mean 'grey'?"),
+    ("mass window", "simulate jets new.h5", "[60, 100]", "[100, 60]", "simulate.jets.options.mass", "first"),
+    ("data set", PREPARE, "digits: {", "digits: {dataset: digit, ", "prepare.digits", "'digits'?"),
+    ("uneven labels", PREPARE, "labels: 50", "labels: 55", "prepare.digits: labels: 55", "10 classes"),
+    ("many labels", PREPARE, "labels: 50", "labels: 9000", "labels: class 0 has only", "900"),
+    ("test too large", PREPARE, "test: 300", "test: 3000", "prepare.digits.test: is 3000", "smaller"),
+    ("arm key", CLASSIFY, "net: {", "net: {labls: 2, ", "classify.task.arms.net.labls", "'labels'?"),
+    ("classifier", CLASSIFY, "supervised", "supervise", "task.arms.net.classifier", "'supervised'?"),
+    ("option", CLASSIFY, "epochs", "epoch", "classify.task.arms.net.options.epoch:", "'epochs'?"),
+    ("ill-typed option", CLASSIFY, "epochs: 1", "epochs: a", "task.arms.net.options.epochs", "'a'", "int"),
+    ("no seeds", CLASSIFY, "[0]", "[]", "classify.task.seeds: is empty", "at least one"),
+    ("keep no arm", CLASSIFY, "keep: net", "keep: nett", "classify.task.keep: 'nett'", "'net'?"),
+    ("keep no network", CLASSIFY, "keep: net", "keep: floor", "keep: 'floor' is no arm with a network"),
+]
+
+# Broken model directories: name, how it is broken, words of the error.
+MODELS = [
+    ("no model", gone("gan"), "gan: holds no model.json", "correct the path"),
+    ("no weights", gone("gan/model.safetensors"), "model.safetensors: missing", "again"),
+    ("wrong hash", bytes_of("gan/model.safetensors", lambda content: content + b"x"), "'sha256' differs"),
+    ("truncated weights", weights(cut), "model.safetensors: does not fit", "again"),
+    ("other weights", other_weights, "model.safetensors: does not fit its model.json"),
+    ("wider model", model_json(config={"width": 8, "latent": 4}), "model.safetensors: does not fit"),
+    ("old model", model_json(schema=0), "model.json: has schema 0", "train the model again"),
+    ("role", model_json(role="generators"), "model.json: unknown role", "did you mean 'generator'?"),
+    ("family", model_json(family="gann"), "model.json: unknown family", "did you mean 'gan'?"),
+    ("no config", model_json(config=None), "model.json: the key 'config' is missing"),
+    ("config key", model_json(config={"widht": 8}), "model.json: config.widht: unknown key", "'width'"),
+    ("space key", model_json(space={"shape": [1, 8, 8], "range": [0, 1]}), "model.json: space.kind: missing"),
+    ("broken JSON", bytes_of("gan/model.json", cut), "model.json: not readable as JSON", "again"),
+]
+
+# Nothing is broken but the command: name, command, words of the error.
+COMMANDS = [
+    ("zero samples", GENERATE.replace("5", "0"), "--count: is 0, must be at least 1"),
+    ("negative samples", GENERATE.replace("5", "-3"), "--count: is -3"),
+    ("negative seed", f"{GENERATE} --seed -1", "--seed: is -1, must be at least 0"),
+    ("shard of nothing", f"{GENERATE} --shard-bytes 0", "--shard-bytes: is 0"),
+    ("no such label", f"{GENERATE} --label 10", "--label: is 10", "10 classes"),
+    ("label below 0", f"{GENERATE} --label -1", "--label: is -1", "10 classes"),
+    ("label without labels", f"{GENERATE} --label 1", "trained without labels", "conditional"),
+    ("unknown condition", f"{GENERATE} --condition slnt=1", "'slnt'", "did you mean 'slant'?"),
+    ("no number", f"{GENERATE} --condition slant=steep", "'steep' is not a finite number", "name=value"),
+    ("NaN asked for", f"{GENERATE} --condition slant=nan", "'nan' is not a finite number"),
+    ("one condition", f"{GENERATE} --condition slant=1", "'width' is missing", "width=value"),
+    ("no condition given", GENERATE.replace("gan", "data/surrogates/flow"), "condition"),
+    ("other request", GENERATE.replace("new", "strokes"), "strokes.h5: is there already", "--out"),
+    ("other file", GENERATE.replace("new", "there"), "there.h5: not a whole HDF5 file"),
+    ("a refiner", GENERATE.replace("gan", "simgan"), "simgan: this model does not sample", "generator"),
+    ("no folder", GENERATE.replace("new", "file/new"), "file/new.h5: cannot be written", "permissions"),
+    ("no model folder", f"{TRAIN.replace('model', 'file/model')}", "file/model: cannot be written"),
+    ("other parameters", f"{TRAIN} --params mine.yaml", "mine.yaml: no such file", "--params"),
+    ("parameter folder", f"{TRAIN} --params model", "model"),
+    ("train on showers", TRAIN.replace("digits", "data/simulated/showers"), "(504,)", "(N, C, H, W)"),
+    ("refine showers", REFINE.replace("digits", "data/simulated/showers"), "showers.h5", "must be images"),
+    ("few showers", "evaluate.showers new", "showers.h5: has 60 showers", "holds out 80", "simulate more"),
+    ("no pictures", OWN, "pictures: is no folder", "correct 'path'"),
+]
+
+# The environment: name, command, variable, value, words of the error after the variable's name.
+ENVIRONMENT = [
+    ("workers", SIMULATE, "WORKERS", "zero", "is 'zero'", "above 0"),
+    ("threads", SIMULATE, "THREADS", "0", "is '0'", "above 0"),
+    ("executor", SIMULATE, "EXECUTOR", "dask", "'dask' gives no executor", "'serial'"),
+    ("device", TRAIN, "DEVICE", "gpu", "'gpu'", "use 'cpu'"),
+    ("strange device", TRAIN, "DEVICE", "meta", "'meta'", "use 'cpu'"),
+    ("absent GPU", TRAIN, "DEVICE", "cuda:99", "no such GPU", "use 'cpu'"),
+    ("raw folder", PREPARE, "RAW", "nowhere", "'nowhere' is not a folder", "unset it"),
+    ("seconds", TRAIN, "CHECKPOINT_SECONDS", "often", "is 'often'", "above 0"),
+]
+
+# The rest: name, command, how it is broken, words of the error.
+SMALL = column("x", np.zeros((50, 1, 4, 4)), "strokes.h5")
+IMAGES = np.zeros((4, 8, 8), np.uint8)
+OTHERS = [
+    ("no parameters", TRAIN, gone("params.yaml"), "params.yaml: no such file", "--params"),
+    ("no text", TRAIN, bytes_of("params.yaml", lambda content: b"\xff\xfe\xfa"), "params.yaml: not valid YAML"),
+    ("no classes", TRAIN, both(column("label", None), both(attribute("classes", 0), conditional)),
+     "params.yaml: train.gan: gan.conditional", "false"),
+    ("diverging", TRAIN, parameters("latent: 4", "latent: 4, critic: {rate: 1.0e+38}"),
+     "was not finite in round", "lower the learning rate"),
+    ("other size", REFINE, SMALL, "strokes.h5: has shape (1, 4, 4)", "(1, 8, 8)"),
+    ("no conditions", SURROGATE.replace("data/simulated/showers", "digits"), column("condition", None),
+     "digits.h5: has no column 'condition'"),
+    ("held out", SURROGATE, parameters("held_out: 5", "held_out: 60"), "showers.h5: has 60", "60 are to be held"),
+    ("no split", CLASSIFY, column("split", None), "digits.h5: the key 'split' is missing", "'test'"),
+    ("no test samples", CLASSIFY, column("split", np.zeros(240)), "digits.h5", "split 'test' must hold samples"),
+    ("unlabelled test", CLASSIFY, column("label", np.full(240, -1)), "digits.h5", "all with a 'label'"),
+    ("unlabelled arm", CLASSIFY, both(column("label", None, "strokes.h5"), other_arm), "strokes.h5: has no labels"),
+    ("arm's labels all -1", CLASSIFY, both(column("label", np.full(50, -1), "strokes.h5"), other_arm),
+     "strokes.h5: no sample with a label of class 0"),
+    ("arm of another size", CLASSIFY, both(SMALL, other_arm), "strokes.h5: has shape (1, 4, 4)", "digits.h5"),
+    ("arm's file", CLASSIFY, both(gone("strokes.h5"), other_arm), "strokes.h5: no such file"),
+    ("arm's count", CLASSIFY, parameters("labels: 20", "labels: 25"), "digits.h5: labels: 25 labels do not divide"),
+    ("arm's samples", CLASSIFY, parameters("labels: 20", "only: 500"), "digits.h5: has 80 samples", "asks for 500"),
+    ("absent class", CLASSIFY, parameters("labels: 20", "only: 3"), "digits.h5: no sample with a label of class"),
+    ("alpha of 7.5", CLASSIFY, parameters("alpha: 0.2", "alpha: 7.5"), "floor-0", "'alpha'"),
+    ("zero epochs", CLASSIFY, parameters("epochs: 1", "epochs: 0"), "net-0", "at least 1"),
+    ("no picture", OWN, pictures(notes_txt=b""), "pictures: no picture", "correct 'path'"),
+    ("broken picture", OWN, pictures(a_png=b"\x89PNG"), "a.png: is not a picture", "replace"),
+    ("own without x", OWN, npz(images=IMAGES), "mine.npz: the key 'x' is missing", "store the images"),
+    ("own layout", OWN, npz(x=IMAGES.reshape(4, 64)), "mine.npz: 'x' has shape (4, 64)", "(N, H, W)"),
+    ("own labels", OWN, npz(x=IMAGES, label=np.zeros(3, int)), "mine.npz: 'label' has 3 rows, 'x' has 4"),
+    ("labels of none", OWN, npz(" labels: 10,", x=IMAGES), "params.yaml: prepare.mine.labels: is 10", "no labels"),
+]
+
+CASES = [
+    *(Case(name, TRAIN, ("digits.h5: ", *words), broken) for name, broken, *words in SAMPLE_FILES),
+    *(
+        Case(name, line, ("params.yaml: ", *words), parameters(old, new))
+        for name, line, old, new, *words in PARAMETER_VALUES
+    ),
+    *(Case(name, GENERATE, words, broken) for name, broken, *words in MODELS),
+    *(Case(name, line, words) for name, line, *words in COMMANDS),
+    *(
+        Case(name, line, (f"SIMULACRA_{variable}: ", *words), environment={f"SIMULACRA_{variable}": value})
+        for name, line, variable, value, *words in ENVIRONMENT
+    ),
+    *(Case(name, line, words, broken) for name, line, broken, *words in OTHERS),
+]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """The digest of every file but the scratch files."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "scratch" not in path.parts)
+    return {str(path.relative_to(folder)): digest(path) for path in files}
+
+
+def assert_one_sentence(message: str, words: Sequence[str]) -> None:
+    assert message.startswith("error: ") and "\n" not in message.strip()
+    for word in words:
+        assert word in message, f"{word!r} is not in {message!r}"
+
+
+@pytest.fixture
+def folder(good: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(good, tmp_path, dirs_exist_ok=True))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_bad_input(
+    case: Case, folder: Path, pipeline: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.broken(folder)
+    for key, value in case.environment.items():
+        monkeypatch.setenv(key, value)
+    before = tree(folder)
+    with pytest.raises(SystemExit) as end:
+        pipeline(case.line)
+    assert_one_sentence(str(end.value.code), case.words)
+    assert tree(folder) == before
+    assert not list(folder.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("name", ["truncated", "unknown key", "wrong hash", "workers"])
+def test_in_a_process_of_its_own(name: str, folder: Path) -> None:
+    """Exit code 1 and one line on standard error."""
+    case = next(case for case in CASES if case.name == name)
+    case.broken(folder)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SIMULACRA_EXECUTOR": "serial", **case.environment}
+    command = [sys.executable, "-m", *f"pipelines.{case.line}".split()]
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1 and ended.stdout == "" and len(ended.stderr.splitlines()) == 1
+    assert_one_sentence(ended.stderr, case.words)
+
+
+WRITERS = [PREPARE, SIMULATE, REFINE, GENERATE]
+
+
+@pytest.mark.parametrize("line", WRITERS, ids=lambda line: line.split()[0])
+def test_a_full_disk(
+    line: str, folder: Path, pipeline: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No space for the sample file: the old one stays, and so does no part of a new one."""
+    before = tree(folder)
+    usage = shutil.disk_usage(folder)._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(SystemExit) as end:
+        pipeline(line)
+    assert_one_sentence(str(end.value.code), ("h5: cannot be written (No space left on device)", "free disk space"))
+    assert tree(folder) == before and not list(folder.rglob("*.partial"))
+
+
+def test_a_disk_that_fills_up_while_training(folder: Path, pipeline: Callable[[str], None]) -> None:
+    resource = pytest.importorskip("resource", reason="file size limits exist on POSIX systems only")
+    before, (_, hard) = tree(folder), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+    try:
+        with pytest.raises(SystemExit) as end:
+            pipeline(TRAIN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert_one_sentence(str(end.value.code), ("cannot be written", "free disk space"))
+    assert tree(folder) == before and not list(folder.rglob("*.partial"))
+
+
+def interrupt(*arguments: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "line, interrupted, scratch",
+    [
+        (TRAIN, "domain.models.save", "model-*/checkpoint.safetensors"),
+        (CLASSIFY, "domain.classifiers.LabelSpreadingClassifier.fit", "model-*/net-0/probabilities.safetensors"),
+    ],
+    ids=["train", "classify"],
+)
+def test_broken_scratch(
+    line: str, interrupted: str, scratch: str, folder: Path, pipeline: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An interrupted run leaves a file to resume from; where that is broken, the error says to delete it."""
+    before = tree(folder)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit, match="the same command resumes"):
+        patch.setattr(interrupted, interrupt)
+        pipeline(line)
+    (file,) = (folder / "data" / "scratch").glob(scratch)
+    file.write_bytes(cut(file.read_bytes()))
+    with pytest.raises(SystemExit) as end:
+        pipeline(line)
+    assert_one_sentence(str(end.value.code), (file.name, "delete it"))
+    assert tree(folder) == before
+    file.unlink()
+    pipeline(line)
+    assert not list((folder / "data" / "scratch").iterdir()) and tree(folder) != before
+
+
+@pytest.mark.parametrize("name", ["supervised", "feature_matching"])
+def test_no_label_at_all(name: str) -> None:
+    with pytest.raises(InputError, match="y holds no label.*label at least one sample"):
+        CLASSIFIERS[name](epochs=1).fit(np.random.default_rng(0).random((20, 4)), np.full(20, -1))
