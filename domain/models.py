@@ -101,7 +101,8 @@ def load(directory: str | Path) -> System:
     weights = directory / "model.safetensors"
     if not weights.is_file() or digest(weights) != content["sha256"]:
         raise InputError(f"{weights}: missing, or not the weights that model.json describes (its 'sha256' differs); train or copy the model again")
-    config, space = kind.Config.parse(content["config"], f"{where}: config"), Space.parse(content["space"], f"{where}: space")
+    config = kind.Config.parse(content["config"], f"{where}: config")
+    space = Space.parse(content["space"], f"{where}: space")
     model = kind(config, space)
     try:
         model.load_state_dict(load_file(weights))

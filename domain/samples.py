@@ -114,7 +114,7 @@ def check(samples: Samples, where: str) -> None:
         if len(column) != len(x):
             raise InputError(f"{where}: {name!r} has {len(column)} rows, 'x' has {len(x)}; make them equal")
         if name in ("label", "split", "truth") and column.ndim != 1:
-            raise InputError(f"{where}: {name!r} has shape {column.shape}, must be ({len(x)},); drop its other axes")
+            raise InputError(f"{where}: {name!r} has shape {column.shape}, must be ({len(x)},); flatten it")
     if x.ndim < 2 or not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
         raise InputError(f"{where}: 'x' must be numbers of shape (N, ...), not {x.dtype} {x.shape}")
     if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
@@ -251,7 +251,9 @@ def _decode(attributes: Mapping[str, Any], where: str) -> About:
     for key in ("kind", "range"):
         if key not in values:
             raise InputError(f"{where}: the attribute {key!r} is missing; add it")
-    return About(**{key: checked(value, hints[key], f"{where}: the attribute {key!r}") for key, value in values.items()})
+    for key, value in values.items():
+        values[key] = checked(value, hints[key], f"{where}: the attribute {key!r}")
+    return About(**values)
 
 
 class SampleFile(torch.utils.data.Dataset):
@@ -295,22 +297,25 @@ class SampleFile(torch.utils.data.Dataset):
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, KeyError, RuntimeError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # h5py raises almost anything on a damaged file
             raise InputError(f"{self.path}: not a whole HDF5 file ({error}); make or copy it again") from error
 
     def _known_columns(self) -> tuple[str, ...]:
         for key in self._file:
             if key not in COLUMNS or not getattr(self._file[key], "shape", ()):
-                raise InputError(f"{self.path}: {key!r} is no column of a sample file; {suggestion(key, COLUMNS)}")
+                raise InputError(f"{self.path}: {key!r} is no column of samples; {suggestion(key, COLUMNS)}")
             if (dtype := self._file[key].dtype).kind not in "iuf":
                 raise InputError(f"{self.path}: {key!r} holds {dtype}, must hold numbers; convert it")
         if "x" not in self._file:
             raise InputError(f"{self.path}: the key 'x' is missing; a sample file holds its samples there")
-        rows = {key: len(self._file[key]) for key in self._file}
-        for key, count in rows.items():
-            if count != rows["x"]:
-                raise InputError(f"{self.path}: {key!r} has {count} rows, 'x' has {rows['x']}; make them equal")
-        return tuple(name for name in COLUMNS if name in rows)
+        count = len(self._file["x"])
+        for key, column in self._file.items():
+            if len(column) != count:
+                problem = f"{key!r} has {len(column)} rows, 'x' has {count}"
+                raise InputError(f"{self.path}: {problem}; make them equal")
+        return tuple(name for name in COLUMNS if name in self._file)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handle": None}

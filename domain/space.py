@@ -49,7 +49,7 @@ class Space(Config):
     def require_images(self, where: str) -> None:
         """Refuse samples that are no images, (N, C, H, W)."""
         if len(self.shape) != 3:
-            raise InputError(f"{where}: 'x' has samples of shape {self.shape}, must be images; store them as (N, C, H, W)")
+            raise InputError(f"{where}: 'x' has samples of shape {self.shape}; store images as (N, C, H, W)")
 
     @property
     def physical(self) -> bool:

@@ -253,7 +253,8 @@ class _Run:
             self.system.load_state_dict(_under(tensors, "system/"))
         except (SafetensorError, OSError, TypeError, LookupError, ValueError, RuntimeError) as error:
             problem = str(error).splitlines()[0]
-            raise InputError(f"{path}: is no checkpoint of this training ({problem}); delete it to start anew") from error
+            mend = "delete it to start anew"
+            raise InputError(f"{path}: is no checkpoint of this training ({problem}); {mend}") from error
         self.begin()
         self.average = _under(tensors, "average/")
         self.sums = _under(tensors, "sums/")

@@ -102,9 +102,11 @@ def check(config: Classify, where: str) -> None:
             if key not in (known := kind().get_params()):
                 raise InputError(f"{where}.arms.{name}.options.{key}: unknown key; {suggestion(key, known)}")
             checked(value, hints[key], f"{where}.arms.{name}.options.{key}")
-    networks = [name for name, arm in config.arms.items() if issubclass(CLASSIFIERS[arm.classifier], NetworkClassifier)]
+    kinds = {name: CLASSIFIERS[arm.classifier] for name, arm in config.arms.items()}
+    networks = [name for name, kind in kinds.items() if issubclass(kind, NetworkClassifier)]
     if config.keep and config.keep not in networks:
-        raise InputError(f"{where}.keep: {config.keep!r} is no arm with a network; {suggestion(config.keep, networks)}")
+        hint = suggestion(config.keep, networks)
+        raise InputError(f"{where}.keep: {config.keep!r} is no arm with a network; {hint}")
     if not config.seeds:
         raise InputError(f"{where}.seeds: is empty; name at least one seed")
 
@@ -114,7 +116,7 @@ def test_samples(config: Classify) -> Samples:
     split = "validation" if config.validate else "test"
     test = SampleFile(config.test, split).read()
     if test.label is None or not len(test) or test.label.min() < 0:
-        raise InputError(f"{config.test}: its split {split!r} must hold samples, all with a 'label'; prepare it anew")
+        raise InputError(f"{config.test}: its split {split!r} must hold samples with a 'label'; prepare it")
     for arm in config.arms.values():
         Space.of(test).require(Space.of(SampleFile(arm.samples)), f"the test of {config.test}", arm.samples)
     return test
@@ -164,7 +166,7 @@ def labelled(samples: Samples, arm: Arm, seed: int) -> tuple[np.ndarray, np.ndar
         with stage.naming(arm.samples):
             y = balanced_labels(y, np.ones(len(y), bool), arm.labels, samples.about.classes, rng)
     if absent := set(range(samples.about.classes)) - set(y.tolist()):
-        raise InputError(f"{arm.samples}: no sample with a label of class {min(absent)} is left; give an arm more samples")
+        raise InputError(f"{arm.samples}: no label of class {min(absent)} is left; give the arm more samples")
     return X, y
 
 

@@ -71,7 +71,7 @@ def prepare(samples: Samples, config: Prepare, where: str) -> Samples:
         split[drawn] = SPLITS.index(part)
     if samples.label is None:
         if config.labels:
-            raise InputError(f"{where}.labels: is {config.labels}, but the data set has no labels; set it to 0")
+            raise InputError(f"{where}.labels: is {config.labels}, but these data have no labels; set it to 0")
         return dataclasses.replace(samples, split=split)
     label = samples.label
     if config.labels:

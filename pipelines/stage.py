@@ -107,7 +107,7 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and make it again") from error
+        raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and run again") from error
 
 
 @contextlib.contextmanager

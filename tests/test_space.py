@@ -80,7 +80,7 @@ def test_require() -> None:
 
 def test_require_images() -> None:
     FLOATS.require_images("a.h5")
-    with pytest.raises(InputError, match=r"a\.h5: 'x' has samples of shape \(4,\), must be images"):
+    with pytest.raises(InputError, match=r"a\.h5: 'x' has samples of shape \(4,\); store images"):
         SHOWER.require_images("a.h5")
 
 

@@ -198,6 +198,7 @@ class Flow(System):
     averaged = ("layers", "cells")
 
     energy_range: Tensor  # (2,) lowest and highest incident energy seen, GeV
+    admitted: Tensor  # (2,) lowest and highest that may be asked for: a sample stops short of its range
     order: Tensor  # (L,) how layers are broken off the total; the hottest takes the rest
 
     def __init__(self, config: FlowConfig, space: Space) -> None:
@@ -225,6 +226,7 @@ class Flow(System):
         self.layer_ranks = RankMap(count, *tables)
         self.cell_ranks = nn.ModuleList(RankMap(size, *tables) for size in self.sizes)
         self.register_buffer("energy_range", torch.tensor([1.0, 100.0]))
+        self.register_buffer("admitted", torch.tensor([1.0, 100.0]))
         self.register_buffer("order", torch.arange(count))
         self.register_buffer("mirrors", mirrors(config.shapes), persistent=False)
         self.players = (
@@ -247,7 +249,7 @@ class Flow(System):
         if not (condition > 0).all():
             raise InputError("flow: the condition holds energies of 0 or below; remove those showers")
         energies = self.layer_energies(x)
-        self.energy_range.copy_(torch.stack(condition.aminmax()))
+        self._note_range(condition)
         self.order.copy_(energies.mean(0).argsort())
         sticks, incident = self._scaled_sticks(energies, condition), condition[:, 0].log()
         self.layer_ranks.fit(sticks, incident)
@@ -259,6 +261,13 @@ class Flow(System):
             ranks.fit(seen, coordinate.repeat(len(turns)))
         tensors = (self.context(condition), *self.layer_ranks.encode(sticks, incident), *self.rank_cells(x))
         return {"simulated": Stream(tensors, self.config.batch)}
+
+    def _note_range(self, condition: Tensor) -> None:
+        """Measure the training range; admit ten mean gaps between showers beyond either end."""
+        low, high = condition.aminmax()
+        margin = 10 * (high - low) / len(condition)
+        self.energy_range.copy_(torch.stack([low, high]))
+        self.admitted.copy_(torch.stack([torch.maximum(low - margin, low / 2), high + margin]))
 
     def layer_energies(self, x: Tensor) -> Tensor:
         """Cells (N, cells) → (N, L), in the same unit."""
@@ -362,7 +371,7 @@ class Flow(System):
         name, unit = self.space.condition[0], next(iter(self.space.units), "GeV")
         if condition.shape != (count, 1):
             raise InputError(f"condition {name!r}: has shape {tuple(condition.shape)}, must be ({count}, 1)")
-        condition = condition.to(low)
+        condition, (low, high) = condition.to(low), self.admitted
         if not ((condition >= low) & (condition <= high)).all():
             raise InputError(
                 f"condition {name!r}: runs from {condition.min():g} to {condition.max():g} {unit}, must lie "

@@ -15,6 +15,7 @@ from domain.errors import InputError
 from domain.metrics.coverage import memorisation, prdc
 from domain.metrics.frechet import feature_fid
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
+from domain.randomness import numpy_generator
 from domain.samples import SampleFile, Samples
 from pipelines.evaluate import Record
 
@@ -52,7 +53,7 @@ class Yardstick:
         file = SampleFile(source)
         if "split" not in file.columns:
             raise InputError(f"{source}: has no column 'split'; evaluation compares with held-out samples")
-        parts = [SampleFile(source, split).read() for split in ("train", "validation", "test")]
+        parts = [shuffled(SampleFile(source, split).read(), config.seed) for split in ("train", "validation", "test")]
         features = models.load(config.features)
         if not isinstance(features, Supervised):
             raise InputError(f"features: {config.features} is no supervised classifier; name the one to take features from")
@@ -84,3 +85,8 @@ class Yardstick:
     def floor(self) -> Record:
         """The same figures for real samples the test samples are independent of."""
         return {**self.measure(self.training.x), "memorisation": self.copies(self.validation.x)}
+
+
+def shuffled(samples: Samples, seed: int) -> Samples:
+    """The rows in random order: files may be sorted, by class or by writer, and the first rows are used."""
+    return samples.select(numpy_generator(seed, "rows").permutation(len(samples)))

@@ -1,0 +1,145 @@
+"""Plots as SVG that take on the page's colours: ink is ``currentColor``, the ground is clear."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK = "#010203"  # no other colour is this one, so it can be replaced in the file
+COLOURS = ("#d55e00", "#0088cc", "#2a9d6f", "#b07aa1", "#c9a227", "#8c6d5a")  # after Okabe and Ito
+STYLE = {
+    "svg.hashsalt": "simulacra",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+}
+
+Panel = tuple[str, np.ndarray, Mapping[str, np.ndarray]]
+
+
+def histograms(panels: Sequence[Panel], path: Path) -> None:
+    """Small multiples with a ratio below each, as physicists expect.
+
+    Args:
+        panels: (axis label, bin edges, {series: counts}); the first series is the reference.
+        path: SVG file to write.
+    """
+    columns = min(3, len(panels))
+    lines = -(-len(panels) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5 * columns, 3.0 * lines), layout="constrained")
+        for cell, panel in zip(figure.subfigures(lines, columns, squeeze=False).flat, panels):
+            upper, lower = cell.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+            _histogram(upper, lower, panel)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+        _save(figure, path)
+
+
+def _histogram(upper: Axes, lower: Axes, panel: Panel) -> None:
+    label, edges, series = panel
+    reference = np.asarray(next(iter(series.values())), float)
+    for k, (name, counts) in enumerate(series.items()):
+        counts = np.asarray(counts, float)
+        density = counts / max(counts.sum(), 1)
+        if k == 0:
+            upper.stairs(density, edges, fill=True, color=INK, alpha=0.18, label=name)
+            spread = np.where(reference > 0, 1 / np.sqrt(np.maximum(reference, 1)), np.nan)
+            lower.stairs(1 + spread, edges, baseline=1 - spread, fill=True, color=INK, alpha=0.18)
+            continue
+        upper.stairs(density, edges, color=COLOURS[k - 1], label=name)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = density / (reference / max(reference.sum(), 1))
+        lower.stairs(np.where(np.isfinite(ratio), ratio, np.nan), edges, baseline=None, color=COLOURS[k - 1])
+    lower.axhline(1, color=INK, linewidth=0.7)
+    lower.set(ylim=(0.5, 1.5), xlabel=label, ylabel="ratio")
+    upper.set(yticks=[])
+
+
+def curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Training curves: every term of a history against its step, one axis a player.
+
+    Args:
+        history: rows as :func:`domain.training.fit` returns them.
+        path: SVG file to write.
+    """
+    steps = [row["step"] for row in history]
+    players: dict[str, list[str]] = {}
+    for key in history[0]:
+        if key != "step":
+            players.setdefault(key.partition(".")[0], []).append(key)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5 * len(players), 2.4), layout="constrained")
+        for axes, (player, keys) in zip(figure.subplots(1, len(players), squeeze=False).flat, players.items()):
+            for colour, key in zip(COLOURS, keys):
+                axes.plot(steps, [row[key] for row in history], color=colour, label=key.partition(".")[2])
+            axes.set(title=player, xlabel="step")
+            axes.legend()
+        _save(figure, path)
+
+
+def seeds(table: Mapping[str, Sequence[float]], path: Path, label: str) -> None:
+    """One line an arm, best above: a dot for each seed, a bar at their mean.
+
+    Args:
+        table: arm → value of each seed.
+        path: SVG file to write.
+        label: what the values are.
+    """
+    arms = sorted(table, key=lambda arm: float(np.mean(table[arm])))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 0.42 * len(arms) + 0.8), layout="constrained")
+        axes = figure.subplots()
+        for line, arm in enumerate(arms):
+            axes.plot(table[arm], [line] * len(table[arm]), "o", color=COLOURS[1], alpha=0.55, markersize=5)
+            axes.plot([np.mean(table[arm])] * 2, [line - 0.3, line + 0.3], color=INK, linewidth=2)
+        axes.set(yticks=range(len(arms)), xlabel=label, ylim=(-0.6, len(arms) - 0.4))
+        axes.set_yticklabels(arms)
+        axes.grid(axis="x", alpha=0.25)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        _save(figure, path)
+
+
+def response(bins: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Energy response of simulator and surrogate: bias and resolution against energy.
+
+    Args:
+        bins: rows with ``low``, ``high`` in GeV and, for both sides, ``_bias`` and ``_resolution``.
+        path: SVG file to write.
+    """
+    centres = [(row["low"] + row["high"]) / 2 for row in bins]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        for axes, what in zip(figure.subplots(1, 2), ("bias", "resolution")):
+            for side, colour, mark in (("simulator", INK, "s"), ("surrogate", COLOURS[0], "o")):
+                axes.plot(centres, [100 * row[f"{side}_{what}"] for row in bins], mark + "-", color=colour, label=side)
+            axes.set(xlabel="incident energy [GeV]", ylabel=f"{what} [%]")
+        figure.axes[0].legend()
+        _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Write an SVG without a date, its ink replaced by the page's."""
+    stream = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
+    path.write_text(re.sub(INK, "currentColor", stream.getvalue(), flags=re.IGNORECASE))
