@@ -77,6 +77,8 @@ class System(nn.Module):
     players: tuple[Player, ...]
     averaged: tuple[str, ...] = ()
     """Roles whose average over training steps replaces them at the end."""
+    given: tuple[Literal["label", "condition"], ...] = ()
+    """What its samples can be asked for."""
 
     def forward(self, player: Player, batch: Batch, noise: Noise) -> Terms:
         """The player's terms; a module's ``forward`` so that ``torch.func`` can call it functionally."""
@@ -105,16 +107,14 @@ class Density(NamedTuple):
 
 @runtime_checkable
 class CanSample(Protocol):
-    """Draws new samples."""
+    """Draws new samples.
 
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator,
-        label: Tensor | None = None,
-        condition: Tensor | None = None,
-    ) -> Tensor:
-        """``count`` samples in [−1, 1] or the family's own stated range, (count, *shape)."""
+    What :attr:`System.given` names may be passed by keyword: ``label`` (count,) and ``condition``
+    (count, C), the latter drawn by ``conditions(count, generator)`` where a user names none.
+    """
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """``count`` samples, (count, *shape), in what :meth:`domain.space.Space.decode` takes."""
 
 
 @runtime_checkable

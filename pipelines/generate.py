@@ -15,7 +15,6 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -43,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
         raise InputError(f"--shard-bytes: is {arguments.shard_bytes}, must be at least 1")
     if arguments.seed < 0:
         raise InputError(f"--seed: is {arguments.seed}, must be at least 0")
-    label, condition = chosen_label(model.space, arguments.label), chosen_condition(model.space, arguments.condition)
+    label, condition = chosen_label(model, arguments.label), chosen_condition(model, arguments.condition)
     request = {"count": arguments.count, "label": label, "condition": condition}
     about = model.space.about("pipelines.generate", request, arguments.seed, {"model": digest(source / "model.json")})
     model = model.to(launch.device())
@@ -76,49 +75,58 @@ def finished(path: Path, about: About, count: int) -> bool:
 
 def write_shard(model: System, path: Path, about: About, wanted: range, bar: tqdm) -> None:
     """Samples ``wanted`` of the request, batch by batch."""
-    label, condition = about.parameters["label"], about.parameters["condition"]
+    device = next(model.parameters()).device
     with Writer(path, about) as writer:
         for start in range(wanted.start, wanted.stop, BATCH):
-            count = min(BATCH, wanted.stop - start)
-            device = next(model.parameters()).device
-            given_label = None if label is None else torch.full((BATCH,), label, device=device)
-            given = None if condition is None else torch.tensor(condition, device=device).expand(BATCH, -1)
             generator = torch_generator(about.seed, "generate", start, device=device)
-            x = model.space.decode(model.sample(BATCH, generator, label=given_label, condition=given))[:count]
-            writer.append(
-                Samples(
-                    x, about,
-                    label=None if label is None else np.full(count, label),
-                    condition=None if condition is None else np.tile(np.float32(condition), (count, 1)),
-                )
-            )
-            bar.update(count)
+            given = asked_for(model, about, generator)
+            x = model.space.decode(model.sample(BATCH, generator, **given))
+            columns = {name: column.cpu().numpy() for name, column in given.items()}
+            batch = Samples(x, about, **columns).select(slice(0, wanted.stop - start))
+            writer.append(batch)
+            bar.update(len(batch))
 
 
-def chosen_label(space: Space, label: int | None) -> int | None:
+def asked_for(model: System, about: About, generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """The label and the condition of a batch; conditions that nobody named are drawn."""
+    label, condition = about.parameters["label"], about.parameters["condition"]
+    given: dict[str, torch.Tensor] = {}
+    if label is not None:
+        given["label"] = torch.full((BATCH,), label, device=generator.device)
+    if condition is not None:
+        given["condition"] = torch.tensor(condition, device=generator.device).expand(BATCH, -1)
+    elif "condition" in model.given:
+        given["condition"] = model.conditions(BATCH, generator)
+    return given
+
+
+def chosen_label(model: System, label: int | None) -> int | None:
     """The label asked for, checked against the model's classes."""
-    if label is not None and not 0 <= label < space.classes:
-        raise InputError(f"--label: is {label}, but this model knows {space.classes} classes, counted from 0")
+    if label is not None and "label" not in model.given:
+        raise InputError(f"--label: is {label}, but this model was not trained to take a label; leave it out")
+    if label is not None and not 0 <= label < model.space.classes:
+        raise InputError(f"--label: is {label}, but this model knows {model.space.classes} classes, counted from 0")
     return label
 
 
-def chosen_condition(space: Space, pairs: list[str] | None) -> list[float] | None:
+def chosen_condition(model: System, pairs: list[str] | None) -> list[float] | None:
     """The conditions asked for, in the model's order: every one of them, or none."""
     if not pairs:
         return None
+    known = model.space.condition if "condition" in model.given else ()
     values: dict[str, float] = {}
     for pair in pairs:
         name, _, text = pair.partition("=")
-        if name not in space.condition:
-            raise InputError(f"--condition {pair}: unknown condition {name!r}; {suggestion(name, space.condition)}")
+        if name not in known:
+            raise InputError(f"--condition {pair}: unknown condition {name!r}; {suggestion(name, known)}")
         try:
             values[name] = checked(float(text), float, f"--condition {pair}")
         except ValueError:
             raise InputError(f"--condition {pair}: {text!r} is not a finite number; write name=value") from None
-    for name in space.condition:
+    for name in known:
         if name not in values:
             raise InputError(f"--condition: {name!r} is missing; give {name}=value too")
-    return [values[name] for name in space.condition]
+    return [values[name] for name in known]
 
 
 if __name__ == "__main__":

@@ -106,6 +106,8 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a safetensors file that a stage wrote."""
     try:
         return load_file(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run `dvc repro` to make it, or correct the path") from None
     except SafetensorError as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); delete it and run again") from error
 

@@ -81,6 +81,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder / "data" / "simulated" / "showers.h5", showers)
     for path, table, name, options, space in (
         ("gan", GENERATORS, "gan", {"width": 4, "latent": 4}, Space.of(digits)),
+        ("labelled", GENERATORS, "gan", {"width": 4, "latent": 4, "conditional": True}, Space.of(digits)),
         ("simgan", REFINERS, "simgan", {"width": 4, "blocks": 1, "history": 16}, Space.of(digits)),
         ("data/classified/net", NETWORKS, "supervised", {"hidden": [8]}, Space.of(digits)),
         ("data/surrogates/flow", SURROGATES, "flow", {"width": 8, "splines_width": 8}, Space.of(showers)),
@@ -227,6 +228,8 @@ OWN = "prepare mine there.h5"
 REFINE = "refine strokes.h5 digits.h5 simgan there.h5 model"
 SURROGATE = "surrogate data/simulated/showers.h5 flow model"
 GENERATE = "generate gan --count 5 --out new.h5"
+LABELLED = GENERATE.replace("gan", "labelled")
+SHOWERS = GENERATE.replace("gan", "data/surrogates/flow")
 
 # Broken sample files: name, how it is broken, words of the error after the file's name.
 SAMPLE_FILES = [
@@ -312,14 +315,14 @@ COMMANDS = [
     ("negative samples", GENERATE.replace("5", "-3"), "--count: is -3"),
     ("negative seed", f"{GENERATE} --seed -1", "--seed: is -1, must be at least 0"),
     ("shard of nothing", f"{GENERATE} --shard-bytes 0", "--shard-bytes: is 0"),
-    ("no such label", f"{GENERATE} --label 10", "--label: is 10", "10 classes"),
-    ("label below 0", f"{GENERATE} --label -1", "--label: is -1", "10 classes"),
-    ("label without labels", f"{GENERATE} --label 1", "trained without labels", "conditional"),
-    ("unknown condition", f"{GENERATE} --condition slnt=1", "'slnt'", "did you mean 'slant'?"),
-    ("no number", f"{GENERATE} --condition slant=steep", "'steep' is not a finite number", "name=value"),
-    ("NaN asked for", f"{GENERATE} --condition slant=nan", "'nan' is not a finite number"),
-    ("one condition", f"{GENERATE} --condition slant=1", "'width' is missing", "width=value"),
-    ("energy too high", f"{GENERATE.replace('gan', 'data/surrogates/flow')} --condition energy=500",
+    ("no such label", f"{LABELLED} --label 10", "--label: is 10", "10 classes"),
+    ("label below 0", f"{LABELLED} --label -1", "--label: is -1", "10 classes"),
+    ("label without labels", f"{GENERATE} --label 1", "--label: is 1", "not trained to take a label", "leave it out"),
+    ("unknown condition", f"{SHOWERS} --condition enrgy=1", "'enrgy'", "did you mean 'energy'?"),
+    ("no condition", f"{GENERATE} --condition slant=1", "unknown condition 'slant'"),
+    ("no number", f"{SHOWERS} --condition energy=high", "'high' is not a finite number", "name=value"),
+    ("NaN asked for", f"{SHOWERS} --condition energy=nan", "'nan' is not a finite number"),
+    ("energy too high", f"{SHOWERS} --condition energy=500",
      "'energy'", "500 GeV", "training range"),
     ("other request", GENERATE.replace("new", "strokes"), "strokes.h5: is there already", "--out"),
     ("other file", GENERATE.replace("new", "there"), "there.h5: not a whole HDF5 file"),

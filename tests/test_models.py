@@ -30,18 +30,12 @@ def build(role: str, family: str) -> System:
         return kind(kind.Config(), space).eval()
 
 
-def inputs(model: System) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A few samples as the model sees them, and conditions for a surrogate."""
-    physical = model.space.physical
-    x = torch.rand(4, *model.space.shape, generator=torch_generator(0, "x"))
-    return (100 * x, torch.full((4, 1), 50.0)) if physical else (2 * x - 1, None)
-
-
 def outputs(model: System) -> dict[str, torch.Tensor]:
     """What the model gives for each of its capabilities."""
-    x, condition = inputs(model)
+    x = 2 * torch.rand(4, *model.space.shape, generator=torch_generator(0, "x")) - 1
+    given = {"condition": torch.full((4, 1), 50.0)} if "condition" in model.given else {}
     calls = {
-        "samples": lambda: model.sample(4, torch_generator(0, "z"), condition=condition),
+        "samples": lambda: model.sample(4, torch_generator(0, "z"), **given),
         "encodes": lambda: model.encode(x),
         "reconstructs": lambda: model.reconstruct(x),
         "translates": lambda: model.translate(x, torch_generator(0, "z")),

@@ -6,6 +6,7 @@ marks unlabelled samples where ``y`` is numeric, as in ``sklearn.semi_supervised
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,8 +111,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """Class probabilities (N, K), columns in the order of ``classes_``."""
         check_is_fitted(self)
         X = validate_data(self, _vectors(X), dtype=np.float32, reset=False)
+        exact = copy.deepcopy(self.system_).double()  # a sample's answer must not depend on its batch
         with torch.no_grad():
-            parts = [self.system_.classify(part) for part in self._encoded(X).split(4096)]
+            parts = [exact.classify(part.double()) for part in self._encoded(X).split(4096)]
         return torch.cat(parts).double().numpy()
 
     def predict(self, X: Any) -> np.ndarray:

@@ -180,13 +180,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         return self.discriminator(self._unit(x))[0].softmax(1)
 
     @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator,
-        label: Tensor | None = None,
-        condition: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples in [−1, 1], (count, *shape). They match features, not pixels: not for looks."""
         z = torch.rand(count, self.config.latent, generator=generator, device=generator.device)
         return (2 * self.generate(z) - 1).unflatten(1, self.space.shape)

@@ -57,6 +57,7 @@ class GAN(System):
         self.config, self.space = config, space
         if config.conditional and not space.classes:
             raise InputError("gan.conditional: these samples have no classes; set it to false")
+        self.given = ("label",) if config.conditional else ()
         labels = space.classes if config.conditional else 0
         channels, height, width = space.shape
         self.cost = COSTS[config.cost]
@@ -109,15 +110,7 @@ class GAN(System):
         calibrate(self.generator, passes)
 
     @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator,
-        label: Tensor | None = None,
-        condition: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator, label: Tensor | None = None) -> Tensor:
         """Images in [−1, 1], (count, C, H, W); label: (count,) for a conditional GAN."""
-        if label is not None and not self.config.conditional:
-            raise InputError("this GAN was trained without labels; train one with conditional: true")
         z = torch.randn(count, self.config.latent, generator=generator, device=generator.device)
         return self.generate(z, torch.full((count,), -1, device=z.device) if label is None else label)

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Count, NonNegative
-from domain.errors import InputError
 from domain.nets.batch_norm import calibrate
 from domain.nets.dcgan import Critic, Generator
 from domain.objectives import likelihood
@@ -107,16 +106,8 @@ class VAE(System):
         calibrate(self, passes)
 
     @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator,
-        label: Tensor | None = None,
-        condition: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Mean images in [−1, 1] of codes from the prior, (count, C, H, W)."""
-        if label is not None or condition is not None:
-            raise InputError("this VAE takes no label and no condition; leave them out")
         return self.decode(torch.randn(count, self.config.latent, generator=generator, device=generator.device))
 
     @torch.no_grad()

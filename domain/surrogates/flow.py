@@ -196,6 +196,7 @@ class Flow(System):
 
     Config: ClassVar[type[Config]] = FlowConfig
     averaged = ("layers", "cells")
+    given = ("condition",)
 
     energy_range: Tensor  # (2,) lowest and highest incident energy seen, GeV
     admitted: Tensor  # (2,) lowest and highest that may be asked for: a sample stops short of its range
@@ -292,11 +293,11 @@ class Flow(System):
         ]
         return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
 
-    def unrank_cells(self, rank: Tensor, energies: Tensor) -> Tensor:
+    def unrank_cells(self, ranks: Tensor, energies: Tensor) -> Tensor:
         """Ranks (N, cells) → cells in MeV, (N, cells), that sum to the layer energies (N, L)."""
         parts = []
-        for ranks, rank, energy in zip(self.cell_ranks, rank.split(self.sizes, 1), energies.unbind(1)):
-            shares = ranks.decode(rank, energy.clamp(min=1e-3).log())
+        for table, rank, energy in zip(self.cell_ranks, ranks.split(self.sizes, 1), energies.unbind(1)):
+            shares = table.decode(rank, energy.clamp(min=1e-3).log())
             hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
             shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
             parts.append(shares * (energy / shares.sum(1))[:, None])
@@ -334,24 +335,15 @@ class Flow(System):
     # Sampling.
 
     @torch.no_grad()
-    def sample(
-        self,
-        count: int,
-        generator: torch.Generator,
-        label: Tensor | None = None,
-        condition: Tensor | None = None,
-    ) -> Tensor:
+    def sample(self, count: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
         """Showers in MeV, (count, cells).
 
         Args:
             count: how many.
             generator: draws them.
-            label: none; showers have no classes.
-            condition: incident energy in GeV, (count, 1); uniform over the training range without.
+            condition: incident energy in GeV, (count, 1); from :meth:`conditions` if left out.
         """
-        if label is not None:
-            raise InputError("this flow takes no label; leave it out")
-        condition = self._condition(count, generator, condition)
+        condition = self.conditions(count, generator) if condition is None else self._admissible(condition, count)
         context = self.context(condition)
         layers = self._draw(self.layers, context, len(self.sizes), generator)
         energies = self.unrank_layers(layers, condition)
@@ -364,14 +356,17 @@ class Flow(System):
         sticks = torch.cat([sticks[:, :1] * MEV * condition, sticks[:, 1:]], 1)
         return join_sticks(sticks, self.order)
 
-    def _condition(self, count: int, generator: torch.Generator, condition: Tensor | None) -> Tensor:
+    def conditions(self, count: int, generator: torch.Generator) -> Tensor:
+        """Incident energies in GeV, uniform over the training range, (count, 1)."""
         low, high = self.energy_range
-        if condition is None:
-            return low + (high - low) * torch.rand(count, 1, generator=generator, device=generator.device)
+        return low + (high - low) * torch.rand(count, 1, generator=generator, device=generator.device)
+
+    def _admissible(self, condition: Tensor, count: int) -> Tensor:
         name, unit = self.space.condition[0], next(iter(self.space.units), "GeV")
         if condition.shape != (count, 1):
             raise InputError(f"condition {name!r}: has shape {tuple(condition.shape)}, must be ({count}, 1)")
-        condition, (low, high) = condition.to(low), self.admitted
+        low, high = self.admitted
+        condition = condition.to(low)
         if not ((condition >= low) & (condition <= high)).all():
             raise InputError(
                 f"condition {name!r}: runs from {condition.min():g} to {condition.max():g} {unit}, must lie "

@@ -30,7 +30,8 @@ ol.flow li { flex: 1 1 6.5rem; background: var(--card); border-radius: .5rem; pa
 ol.flow b { display: block; font-size: .93rem; } ol.flow span { font-size: .8rem; color: var(--soft); }
 figure { margin: 1.4rem 0 2rem; } figcaption { font-size: .88rem; margin-top: .5rem; max-width: 44rem; }
 figure img { display: block; max-width: 100%; height: auto; image-rendering: pixelated; border-radius: 3px; }
-figure svg { display: block; width: 100%; max-width: 100%; height: auto; }
+figure.plot { overflow-x: auto; } figure svg { display: block; width: 100%; min-width: 27rem; height: auto; }
+figure.narrow svg { max-width: 44rem; }
 .scroll { overflow-x: auto; margin: 1.2rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .88rem; padding-bottom: .4rem; }
@@ -45,6 +46,9 @@ pre { overflow-x: auto; background: var(--card); padding: 1rem; border-radius: .
 details summary { cursor: pointer; color: var(--accent); }
 footer { margin: 4rem 0 3rem; font-size: .85rem; color: var(--soft); overflow-wrap: anywhere; }
 """
+
+
+NARROW = 560  # points; a narrower plot is not stretched over the whole page
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,15 @@ def figure(path: Path, caption: str, alt: str) -> str:
     if path.suffix == ".svg":
         drawing = re.sub(r"^.*?(?=<svg)", "", path.read_text(), flags=re.DOTALL)
         drawing = _own_names(drawing, path.stem).replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
-    else:
-        data = base64.b64encode(path.read_bytes()).decode()
-        drawing = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
-    return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"
+        wide = float(re.search(r'width="([\d.]+)pt"', drawing)[1]) > NARROW
+        return f'<figure class="plot{"" if wide else " narrow"}" tabindex="0">{drawing}{_caption(caption)}</figure>'
+    data = base64.b64encode(path.read_bytes()).decode()
+    drawing = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{drawing}{_caption(caption)}</figure>"
+
+
+def _caption(text: str) -> str:
+    return f"<figcaption>{escape(text)}</figcaption>"
 
 
 def _own_names(svg: str, prefix: str) -> str:

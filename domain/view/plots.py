@@ -22,6 +22,8 @@ STYLE = {
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.top": False,

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from domain.config import Config
 from domain.errors import InputError
@@ -54,9 +53,7 @@ def measure(config: Classification, out: Path) -> Record:
 
 def measure_task(task: str, comparisons: tuple[str, ...]) -> Record:
     """One task's arms over their seeds, from the stored class probabilities."""
-    path = Path("data/classified") / task / "predictions.safetensors"
-    stage.inputs(path)
-    stored = load_file(path)
+    stored = stage.tensors(Path("data/classified") / task / "predictions.safetensors")
     label = stored.pop("label")
     runs: dict[str, list[dict[str, float]]] = {}
     for key in sorted(stored, key=lambda key: int(key.rpartition("/")[2])):
