@@ -78,7 +78,9 @@ class Config:
         for name, field in known.items():
             if name not in values and _required(field):
                 raise InputError(f"{where}.{name}: missing; add it")
-        values = {key: checked(value, hints[key], f"{where}.{key}") for key, value in values.items()}
+        values = {
+            key: checked(_over(known[key].default, value), hints[key], f"{where}.{key}") for key, value in values.items()
+        }
         try:
             return cls(**values)
         except InputError as error:  # a rule between keys, which names the class and the key
@@ -87,6 +89,13 @@ class Config:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; :meth:`parse` reads them back."""
         return dataclasses.asdict(self)
+
+
+def _over(default: Any, value: Any) -> Any:
+    """A nested mapping names only what it changes: the rest stays as the family's own default has it."""
+    if isinstance(default, Config) and isinstance(value, Mapping):
+        return {**default.as_dict(), **value}
+    return value
 
 
 def _required(field: dataclasses.Field) -> bool:

@@ -126,3 +126,12 @@ def test_suggestion() -> None:
 
 def test_checked_leaves_a_dataclass_alone() -> None:
     assert checked(Inner(rate=2), Inner, "here") == Inner(rate=2.0)
+
+
+@dataclass(frozen=True)
+class Careful(Config):
+    inner: Inner = Inner(betas=(0.5, 0.5))
+
+
+def test_a_nested_mapping_keeps_the_defaults_it_does_not_name() -> None:
+    assert Careful.parse({"inner": {"rate": 0.5}}, "test").inner == Inner(rate=0.5, betas=(0.5, 0.5))
