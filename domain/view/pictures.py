@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 GAP = 1  # pixels between tiles, before enlargement
-LEAST_TILE = 56  # pixels of a tile's longer side, after enlargement
+TILE, LARGE_TILE = 56, 128  # pixels of a tile's longer side, about, after enlargement
 DIVERGING, HOT = matplotlib.colormaps["RdBu_r"], matplotlib.colormaps["inferno"]
 DECADES = 4  # below the brightest pixel, in logarithmic pictures
 
@@ -47,7 +47,7 @@ def rows(
     if difference is not None:
         scaled = difference.astype(np.float32).mean(1) / (high - low)
         tiles.append([DIVERGING(0.5 + image / 2) for image in scaled])
-    _save(_mosaic(tiles), path, max(tiles[0][0].shape[:2]))
+    _save(_mosaic(tiles), path, TILE / max(tiles[0][0].shape[:2]))
 
 
 def heat(images: np.ndarray, path: Path) -> None:
@@ -57,7 +57,7 @@ def heat(images: np.ndarray, path: Path) -> None:
         images: (N, H, W), at least 0.
         path: PNG file to write.
     """
-    _save(_mosaic([[_hot(image, images.max()) for image in images]]), path, 4 * max(images.shape[1:]) // 9)
+    _save(_mosaic([[_hot(image, images.max()) for image in images]]), path, LARGE_TILE / max(images.shape[1:]))
 
 
 def layers(
@@ -79,7 +79,7 @@ def layers(
         ]
         for side in sides.values()
     ]
-    _save(_mosaic(tiles, gap=6), path, 56)
+    _save(_mosaic(tiles, gap=6), path, times=2)
 
 
 def _opaque(image: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def _mosaic(tiles: Sequence[Sequence[np.ndarray]], gap: int = GAP) -> np.ndarray
     return np.concatenate([np.pad(band, ((0, 0), (0, width - band.shape[1]), (0, 0))) for band in bands])[:-gap, :-gap]
 
 
-def _save(pixels: np.ndarray, path: Path, tile: int) -> None:
-    times = max(1, round(LEAST_TILE / tile))
-    enlarged = pixels.repeat(times, 0).repeat(times, 1)
+def _save(pixels: np.ndarray, path: Path, times: float) -> None:
+    whole = max(1, round(times))
+    enlarged = pixels.repeat(whole, 0).repeat(whole, 1)
     Image.fromarray((enlarged * 255).round().astype(np.uint8), "RGBA").save(path, "PNG", optimize=True)

@@ -1,0 +1,41 @@
+"""Plots: in the page's ink, on clear ground, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from domain.view import plots
+
+EDGES = np.linspace(0, 1, 11)
+COUNTS = np.arange(10)
+PLOTS: dict[str, Callable[[Path], None]] = {
+    "histograms": lambda path: plots.histograms(
+        [(f"observable {k}", EDGES, {"simulator": COUNTS, "surrogate": COUNTS[::-1], "again": COUNTS}) for k in range(4)], path
+    ),
+    "curves": lambda path: plots.curves(
+        [{"step": k, "critic.adversarial": k**0.5, "generator.adversarial": -k, "generator.other": 1} for k in range(5)], path
+    ),
+    "seeds": lambda path: plots.seeds({"one arm": [0.5, 0.6], "<other>": [0.7]}, path, "accuracy"),
+    "response": lambda path: plots.response(
+        [
+            {"low": k, "high": k + 1, "simulator_bias": 0.0, "simulator_resolution": 0.1, "surrogate_bias": 0.01, "surrogate_resolution": 0.1}
+            for k in range(3)
+        ],
+        path,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_plots(name: str, tmp_path: Path) -> None:
+    for file in ("a.svg", "b.svg"):
+        PLOTS[name](tmp_path / file)
+    text = (tmp_path / "a.svg").read_text()
+    assert text == (tmp_path / "b.svg").read_text()
+    assert "currentColor" in text and plots.INK not in text
+    assert "#ffffff" not in text, "the ground must be clear, for dark pages"
+    assert "<dc:date>" not in text
