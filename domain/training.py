@@ -238,7 +238,7 @@ class _Run:
             state = self.optimisers[player.name].state
             for name, parameter in self._owned(player).items():
                 tensors |= {f"optimiser/{player.name}/{name}/{slot}": v for slot, v in state[parameter].items()}
-        books = {"round": self.round, "summed": self.summed, "history": self.history}
+        books = {"round": self.round, "summed": self.summed, "history": self.history, "terms": list(self.sums)}
         with whole_file(path) as partial:
             save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"books": json.dumps(books)})
 
@@ -257,7 +257,7 @@ class _Run:
             raise InputError(f"{path}: is no checkpoint of this training ({problem}); {mend}") from error
         self.begin()
         self.average = _under(tensors, "average/")
-        self.sums = _under(tensors, "sums/")
+        self.sums = {name: tensors[f"sums/{name}"] for name in books["terms"]}
         for player in self.system.players:
             state = self.optimisers[player.name].state
             for name, parameter in self._owned(player).items():

@@ -33,7 +33,10 @@ TINY: dict[str, Any] = {
     "train": {name: {"budget": {"steps": 150}} for name in ("gan", "vae")},
     "refine": {"simgan": {"budget": {"steps": 60}}},
     "surrogate": {"flow": {"budget": {"steps": 30}, "held_out": 600}},
-    "evaluate": {"images": {"count": 200}, "showers": {"count": 300}},
+    "evaluate": {
+        "images": {"count": 200, "judge": {"folds": 2, "epochs": 10}},
+        "showers": {"count": 300, "judge": {"epochs": 5}, "batches": [1, 10]},
+    },
 }
 
 
@@ -94,19 +97,20 @@ def finished(folder: Path, **extra: str) -> str:
     return (folder / "dvc.lock").read_text()
 
 
-def kill_one(folder: Path, quota: Mapping[str, int], delay: float) -> str | None:
+def kill_one(folder: Path, quota: Mapping[str, int], delay: float, *arguments: str) -> str | None:
     """Start ``dvc repro`` and kill it, with all it started, ``delay`` seconds into a training.
 
     Args:
         folder: the copy of the project.
         quota: how often each training may still be killed.
         delay: seconds after the training's first trace.
+        arguments: for ``dvc repro``.
 
     Returns:
         The output that was in training, or None where the run ended before.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "dvc", "repro", "--quiet"],
+        [sys.executable, "-m", "dvc", "repro", "--quiet", *arguments],
         cwd=folder,
         env=environment(SIMULACRA_CHECKPOINT_SECONDS="0.3"),
         stdout=subprocess.DEVNULL,
@@ -126,15 +130,24 @@ def kill_one(folder: Path, quota: Mapping[str, int], delay: float) -> str | None
     return None
 
 
-def kills(folder: Path, reference: str, count: int, seed: int) -> tuple[dict[str, int], bool]:
-    """Kill ``count`` runs, spread over the trainings; kills by training, and whether the lock is the same."""
+def differences(reference: str, other: str) -> list[str]:
+    """The outputs whose bytes differ between two lock files."""
+    digests = [
+        {out["path"]: out["md5"] for stage in YAML(typ="safe").load(text)["stages"].values() for out in stage["outs"]}
+        for text in (reference, other)
+    ]
+    return sorted(path for path in digests[0].keys() | digests[1].keys() if digests[0].get(path) != digests[1].get(path))
+
+
+def kills(folder: Path, reference: str, count: int, seed: int) -> tuple[dict[str, int], list[str]]:
+    """Kill ``count`` runs, spread over the trainings; kills by training, and the outputs that differ."""
     rng = random.Random(seed)
     quota = {name: (count + k) // len(TRAINING) for k, name in enumerate(TRAINING)}
     done = dict.fromkeys(TRAINING, 0)
     while any(quota.values()) and (name := kill_one(folder, quota, rng.uniform(0, 3))):
         quota[name] -= 1
         done[name] += 1
-    return done, finished(folder) == reference
+    return done, differences(reference, finished(folder))
 
 
 def main() -> None:
@@ -145,17 +158,17 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="few samples and steps")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        one, other = (copy(Path(folder), arguments.tiny) for folder in (first, second))
         began = time.monotonic()
-        reference = finished(copy(Path(first), arguments.tiny))
+        reference = finished(one)
         print(f"from nothing: {time.monotonic() - began:.0f} s", flush=True)
-        other = copy(Path(second), arguments.tiny)
         if arguments.check == "twice":
-            same = finished(other, SIMULACRA_WORKERS="1") == reference
+            differing = differences(reference, finished(other, SIMULACRA_WORKERS="1"))
         else:
-            done, same = kills(other, reference, arguments.kills, arguments.seed)
+            done, differing = kills(other, reference, arguments.kills, arguments.seed)
             print(f"{sum(done.values())} kills: {', '.join(f'{n} {name}' for name, n in done.items())}")
-    print("dvc.lock is identical" if same else "dvc.lock DIFFERS")
-    sys.exit(not same)
+    print("dvc.lock is identical" if not differing else f"dvc.lock DIFFERS: {', '.join(differing)}")
+    sys.exit(bool(differing))
 
 
 if __name__ == "__main__":

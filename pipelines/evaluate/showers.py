@@ -35,7 +35,6 @@ from pipelines import launch, stage
 from pipelines.evaluate import Record, figure, history, write
 
 SHOWN = ("response", "fraction_0", "shower_depth", "width_x_1", "ratio_1", "sparsity_1")
-BATCHES = (1, 100, 10000)
 Sides = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -48,6 +47,7 @@ class Showers(Config):
         count: showers a side; as many more, at the end of the file, are the floor.
         bins: edges of the energy bins in GeV.
         judge: the two-sample test's classifier.
+        batches: showers made at once where both sides are timed.
         seed: of samples and of fresh classifiers.
     """
 
@@ -55,6 +55,7 @@ class Showers(Config):
     count: Count = 5000
     bins: tuple[float, ...] = (1.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     judge: Judge = Judge()
+    batches: tuple[Count, ...] = (1, 100, 10000)
     seed: Natural = 0
 
 
@@ -162,7 +163,7 @@ def speed(config: Showers) -> Record:
     rows = [
         {"surrogate": name, "batch": batch, **race(name, simulator, batch, config.seed)}
         for name, simulator in config.surrogates.items()
-        for batch in BATCHES
+        for batch in config.batches
     ]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"hardware": processor(), "threads": launch.threads(), "measured": now, "rows": rows}
