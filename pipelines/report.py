@@ -202,7 +202,11 @@ def showers(topic: Record) -> Section:
         worst = sorted(surrogate["observables"].values(), key=lambda o: -o["separation"])
         rows = [Row(o["label"], [f"{1e3 * o[key]:.2f}" for key in ("separation", "floor", "bias")]) for o in worst]
         head = ("observable", "separation × 10³", "simulator against itself", "subtracted bias")
-        blocks.append(table(head, rows, f"{name}: separation power, 0 equal to 1000 disjoint, worst first.", source))
+        caption = (
+            f"{name}: separation power, 0 equal to 1000 disjoint, worst first. The surrogate is asked for the incident "
+            "energies of the showers it is compared with, so what follows the energy can come out below zero."
+        )
+        blocks.append(table(head, rows, caption, source))
     text = "Electromagnetic showers in lead and liquid argon: GFLASH, and a flow that learned it, at the same energies."
     return Section("showers", "Showers", text, blocks)
 

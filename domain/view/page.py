@@ -34,7 +34,7 @@ figure.plot { overflow-x: auto; } figure svg { display: block; width: 100%; min-
 figure.narrow svg { max-width: 44rem; }
 .scroll { overflow-x: auto; margin: 1.2rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-size: .88rem; padding-bottom: .4rem; }
+caption { text-align: left; font-size: .88rem; padding-bottom: .4rem; max-width: 44rem; }
 th, td { padding: .38rem .8rem .38rem 0; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem; }
 thead th { color: var(--soft); font-weight: 500; } tbody th { font-weight: 500; }
