@@ -119,7 +119,7 @@ def scratch(out: Path, *content: Any) -> Iterator[Path]:
     Its name holds a digest of everything the result depends on: the content given, the code, and
     torch's version. A run that is killed finds it again; a changed run does not.
     """
-    code = [digest(ROOT / folder) for folder in ("domain", "pipelines")]
+    code = [digest(file) for folder in ("domain", "pipelines") for file in sorted((ROOT / folder).rglob("*.py"))]
     key = hashlib.sha256(json.dumps([content, code, torch.__version__], sort_keys=True, default=str).encode())
     folder = SCRATCH / f"{out.name}-{key.hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
