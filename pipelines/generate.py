@@ -130,7 +130,7 @@ def chosen_condition(model: System, pairs: list[str] | None) -> list[float] | No
 
 
 if __name__ == "__main__":
-    made = stage.parser(__name__, model="model directory")
+    made = stage.parser(__name__, reads_parameters=False, model="model directory")
     made.add_argument("--count", type=int, required=True, help="how many samples")
     made.add_argument("--out", required=True, help="sample file to write")
     made.add_argument("--label", type=int, help="class to generate")

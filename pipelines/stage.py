@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 SCRATCH = Path("data/scratch")
 
 
-def parser(script: str, **arguments: str) -> argparse.ArgumentParser:
+def parser(script: str, reads_parameters: bool = True, **arguments: str) -> argparse.ArgumentParser:
     """A command line whose help is the script's docstring; ``arguments`` are name → help."""
     module = sys.modules[script]
     made = argparse.ArgumentParser(
@@ -38,7 +38,8 @@ def parser(script: str, **arguments: str) -> argparse.ArgumentParser:
     )
     for name, text in arguments.items():
         made.add_argument(name, help=text)
-    made.add_argument("--params", default="params.yaml", metavar="FILE", help="parameter file (params.yaml)")
+    if reads_parameters:
+        made.add_argument("--params", default="params.yaml", metavar="FILE", help="parameter file (params.yaml)")
     return made
 
 
