@@ -52,11 +52,18 @@ class Checked(dict):
     def __init__(self, content: Any, where: str) -> None:
         if not isinstance(content, dict):
             raise InputError(f"{where}: must hold a JSON object; run `dvc repro --force` to make it again")
-        super().__init__({k: Checked(v, f"{where}: {k}") if isinstance(v, dict) else v for k, v in content.items()})
+        super().__init__({key: checked(value, f"{where}: {key}") for key, value in content.items()})
         self.where = where
 
     def __missing__(self, key: str) -> Any:
         raise InputError(f"{self.where}: the key {key!r} is missing; run `dvc repro --force` to make the file again")
+
+
+def checked(value: Any, where: str) -> Any:
+    """The value, with every object inside it checked."""
+    if isinstance(value, list):
+        return [checked(item, f"{where}[{k}]") for k, item in enumerate(value)]
+    return Checked(value, where) if isinstance(value, dict) else value
 
 
 def shown(topics: dict[str, Record], parameters: Path) -> dict[str, str]:
@@ -108,8 +115,8 @@ def figures(topic: Record) -> list[str]:
 
 
 def classification(topic: Record) -> Section:
-    blocks = []
-    for (name, task), drawing in zip(topic["tasks"].items(), figures(topic)):
+    blocks = figures(topic)
+    for name, task in topic["tasks"].items():
         arms = sorted(task["arms"].items(), key=lambda arm: -arm[1]["accuracy"]["mean"])
         rows = [
             Row(arm.replace("_", " "), [
@@ -120,8 +127,8 @@ def classification(topic: Record) -> Section:
             for k, (arm, m) in enumerate(arms)
         ]
         head = ("arm", "accuracy %", "median", "worst", "NLL, nats", "ECE %", "seeds")
-        source = f"data/classified/{name}, by python -m pipelines.evaluate.classification"
-        blocks += [table(head, rows, f"{task['title'].capitalize()}: {task['test']} real test images.", source), drawing]
+        source = f"data/classified/{name}, {made_by('classification')}"
+        blocks.append(table(head, rows, f"{task['title'].capitalize()}: {task['test']} real test images.", source))
         differences = [
             Row(f"{d['a']} − {d['b']}".replace("_", " "), [f"{100 * d['mean']:+.1f}", f"{100 * d['low']:+.1f} to {100 * d['high']:+.1f}"])
             for d in task["differences"]
@@ -133,6 +140,11 @@ def classification(topic: Record) -> Section:
         "Strokes to digits: trained on simulated images, tested on real ones, all arms at equal counts."
     )
     return Section("classification", "Classification", text, blocks)
+
+
+def made_by(topic: str) -> str:
+    """Where a topic's numbers are, and the command that makes them."""
+    return f"{EVALUATION}/{topic}.json by python -m pipelines.evaluate.{topic}"
 
 
 MEASURES = ("c2st_auc", "feature_fid", "precision", "recall", "density", "coverage")
@@ -156,7 +168,7 @@ def generators(topic: Record) -> Section:
         "memorisation is the distance to the nearest training image over that of held-out images, near 0 for copies; "
         "log p is of test images scaled to [−1, 1], a lower bound."
     )
-    source = "python -m pipelines.evaluate.generators"
+    source = made_by("generators")
     return Section("generators", "Generators", text, [table(head, rows, "Generated against real.", source), *figures(topic)])
 
 
@@ -168,7 +180,7 @@ def refinement(topic: Record) -> Section:
         ]
         rows.append(Row("real images (floor)", [*measures(pair["floor"]), f"{100 * pair['floor']['label_agreement']:.1f}"], floor=True))
         caption = f"{name}: the refiner moved pixels by {pair['change']:.2f} on average, in images from −1 to 1."
-        blocks.append(table(("samples", *MEASURE_HEAD, "label read back %"), rows, caption, "python -m pipelines.evaluate.refinement"))
+        blocks.append(table(("samples", *MEASURE_HEAD, "label read back %"), rows, caption, made_by("refinement")))
     text = (
         "Simulated images before and after the refiner, against held-out real ones. The last column is how often a "
         "classifier trained on real images reads the label that the simulator gave."
@@ -185,14 +197,14 @@ def jets(topic: Record) -> Section:
     caption = f"τ21 alone tells W from QCD with an AUC of {topic['tau21_auc']:.3f}; 0.5 is chance."
     return Section(
         "jets", "Jets", "W and QCD jets by Pythia 8 and FastJet, as 25×25 images.",
-        [*figures(topic), table(head, rows, caption, "python -m pipelines.evaluate.jets")],
+        [*figures(topic), table(head, rows, caption, made_by("jets"))],
     )
 
 
 def showers(topic: Record) -> Section:
     blocks = figures(topic)
     for name, surrogate in topic["surrogates"].items():
-        source = "python -m pipelines.evaluate.showers"
+        source = made_by("showers")
         tests = [
             Row({"high": "observables (high level)", "low": "all cells (low level)"}[level],
                 [f"{a['value']:.3f} <small>± {a['error']:.3f}</small>", f"{a['floor']:.3f}"])
@@ -218,7 +230,7 @@ def how_fast(speed: Record) -> Section:
     ]
     caption = f"Milliseconds a shower, warm, {speed['threads']} thread, {speed['hardware']}, measured {speed['measured']}."
     text = "Simulator and surrogate side by side in one run. GFLASH is itself a fast simulator: only faithfulness justifies a surrogate of it."
-    block = table(("what", "simulator", "surrogate", "gain"), rows, caption, "data/evaluation/speed.json")
+    block = table(("what", "simulator", "surrogate", "gain"), rows, caption, f"{EVALUATION}/speed.json by python -m pipelines.evaluate.showers")
     return Section("speed", "Speed", text, [block])
 
 

@@ -90,7 +90,7 @@ def _opaque(image: np.ndarray) -> np.ndarray:
 
 def _hot(image: np.ndarray, brightest: float) -> np.ndarray:
     """(H, W) at least 0 → (H, W, 4), over ``DECADES`` decades."""
-    floor = brightest * 10.0**-DECADES
+    floor = max(brightest, 1e-30) * 10.0**-DECADES
     colours = HOT(np.log10(np.maximum(image, floor) / floor) / DECADES)
     colours[..., 3] = image > 0
     return colours

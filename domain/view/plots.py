@@ -49,9 +49,14 @@ def histograms(panels: Sequence[Panel], path: Path) -> None:
     lines = -(-len(panels) // columns)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.5 * columns, 3.0 * lines), layout="constrained")
-        for cell, panel in zip(figure.subfigures(lines, columns, squeeze=False).flat, panels):
-            upper, lower = cell.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-            _histogram(upper, lower, panel)
+        grid = figure.subplots(2 * lines, columns, squeeze=False, height_ratios=(3, 1) * lines)
+        for k in range(lines * columns):
+            upper, lower = grid[2 * (k // columns) : 2 * (k // columns) + 2, k % columns]
+            if k < len(panels):
+                _histogram(upper, lower, panels[k])
+            else:
+                upper.remove()
+                lower.remove()
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
         _save(figure, path)
@@ -73,8 +78,8 @@ def _histogram(upper: Axes, lower: Axes, panel: Panel) -> None:
             ratio = density / (reference / max(reference.sum(), 1))
         lower.stairs(np.where(np.isfinite(ratio), ratio, np.nan), edges, baseline=None, color=COLOURS[k - 1])
     lower.axhline(1, color=INK, linewidth=0.7)
-    lower.set(ylim=(0.5, 1.5), xlabel=label, ylabel="ratio")
-    upper.set(yticks=[])
+    lower.set(ylim=(0.5, 1.5), xlim=upper.get_xlim(), xlabel=label, ylabel="ratio")
+    upper.set(yticks=[], xticklabels=[])
 
 
 def curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
@@ -141,7 +146,14 @@ def response(bins: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write an SVG without a date, its ink replaced by the page's."""
+    """Write an SVG without a date, its ink replaced by the page's.
+
+    The layout is a numerical solution whose last digits differ from run to run, so it is rounded.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position().bounds, 3))
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
     path.write_text(re.sub(INK, "currentColor", stream.getvalue(), flags=re.IGNORECASE))

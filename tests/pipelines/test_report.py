@@ -103,7 +103,17 @@ def test_the_summary_lays_the_page_out_only_if_need_be(folder: Path, capsys: pyt
     (folder / "params.yaml").write_text("seed: 1\n")
     run("--summary")
     assert page.read_text() != "kept"
-    assert max(map(len, capsys.readouterr().out.splitlines())) < 200
+    lines = capsys.readouterr().out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("The report")) <= 100
+
+
+def test_a_missing_key_in_a_list_is_named(folder: Path) -> None:
+    path = folder / "data/evaluation/jets.json"
+    content = json.loads(path.read_text())
+    del content["figures"][0]["alt"]
+    write_json(path, content)
+    with pytest.raises(InputError, match=r"jets.json: figures\[0\]: the key 'alt' is missing"):
+        run()
 
 
 @pytest.mark.parametrize("key", ["tau21_auc", "figures"])
