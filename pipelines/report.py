@@ -30,8 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     topics = {name: load(name) for name in TOPICS}
     speed = load("speed") if (EVALUATION / "speed.json").exists() else {"rows": []}
     sources = shown(topics, parameters)
-    current = (out / "index.html").exists() and (out / "sources.json").exists() and read_json(out / "sources.json") == sources
-    if not (arguments.summary and current):
+    if not (arguments.summary and current(out, sources)):
         content = lay_out(topics, speed, parameters.read_text())
         with whole_file(out / "index.html") as partial:
             partial.write_text(content)
@@ -39,6 +38,14 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.summary:
         print(summary(topics, speed))
         print(f"\nThe report: {(out / 'index.html').resolve()}")
+
+
+def current(out: Path, sources: dict[str, str]) -> bool:
+    """Whether the page shows just these sources, and no older wall times."""
+    page, kept, speed = out / "index.html", out / "sources.json", EVALUATION / "speed.json"
+    if not (page.exists() and kept.exists()) or read_json(kept) != sources:
+        return False
+    return not speed.exists() or speed.stat().st_mtime <= page.stat().st_mtime
 
 
 def load(topic: str) -> Record:

@@ -115,7 +115,7 @@ def figure(path: Path, caption: str, alt: str) -> str:
     """A picture (PNG, inlined) or a plot (SVG, inlined, in the page's own ink)."""
     if path.suffix == ".svg":
         drawing = re.sub(r"^.*?(?=<svg)", "", path.read_text(), flags=re.DOTALL)
-        drawing = _own_names(drawing, path.stem).replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
+        drawing = _own_names(drawing, f"{path.parent.name}-{path.stem}").replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
         wide = float(re.search(r'width="([\d.]+)pt"', drawing)[1]) > NARROW
         return f'<figure class="plot{"" if wide else " narrow"}" tabindex="0">{drawing}{_caption(caption)}</figure>'
     data = base64.b64encode(path.read_bytes()).decode()
