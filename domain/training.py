@@ -7,8 +7,9 @@ number, so a run that is killed and started again ends with the same bits as one
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ from domain.device import Precision, autocast
 from domain.errors import InputError
 from domain.files import whole_file
 from domain.randomness import torch_generator
-from domain.system import Player, Stream, System, Terms
+from domain.system import Batch, Noise, Player, Stream, System, Terms
 
 History = list[dict[str, float]]
 
@@ -78,17 +79,22 @@ def fit(
         NotFinite: a term is NaN or infinite; names round, player and term. The checkpoint keeps
             the last finite state.
     """
-    run = _Run(system, data, budget, seed, torch.device(device))
+    run = Run([system], [data], budget, [seed], torch.device(device))
+    complete(run, checkpoint, save_seconds, progress)
+    return run.histories[0]
+
+
+def complete(run: Run, checkpoint: Path | None, save_seconds: float, progress: str | None) -> None:
+    """Play every round that is left, keep the books, and finish; arguments as in :func:`fit`."""
     if checkpoint is None or not run.resume(checkpoint):
-        system.start(run.data, torch_generator(seed, "start", device=device))
-        run.begin()
+        run.start()
     saved = time.monotonic()
-    bar = tqdm(total=budget.steps, initial=run.round, desc=progress, disable=None if progress else True, leave=False)
-    with bar:
-        while run.round < budget.steps:
+    steps, hidden = run.budget.steps, None if progress else True
+    with tqdm(total=steps, initial=run.round, desc=progress, disable=hidden, leave=False) as bar:
+        while run.round < steps:
             run.play()
             bar.update()
-            if run.round % budget.log_every == 0 or run.round == budget.steps:
+            if run.round % run.budget.log_every == 0 or run.round == steps:
                 bar.set_postfix(run.log())
             if checkpoint is not None and time.monotonic() - saved > save_seconds:
                 run.save(checkpoint)
@@ -96,37 +102,77 @@ def fit(
     if checkpoint is not None:
         run.save(checkpoint)
     run.finish()
-    return run.history
 
 
-class _Run:
-    """The state of one training: what a checkpoint holds."""
+class Run:
+    """The state of one training: what a checkpoint holds.
+
+    The books are kept per seed, and here there is one; ``together.py`` runs several by overriding
+    the methods that say how seeds join in a step.
+    """
 
     def __init__(
-        self, system: System, data: Mapping[str, Stream], budget: Budget, seed: int, device: torch.device
+        self,
+        systems: Sequence[System],
+        data: Sequence[Mapping[str, Stream]],
+        budget: Budget,
+        seeds: Sequence[int],
+        device: torch.device,
     ) -> None:
-        self.system, self.budget, self.seed, self.device = system.to(device).train(), budget, seed, device
-        self.data = {name: Stream(tuple(t.to(device) for t in s.tensors), s.batch) for name, s in data.items()}
-        for name, stream in self.data.items():
+        self.systems, self.system = [system.to(device).train() for system in systems], systems[0]
+        self.budget, self.seeds, self.device = budget, list(seeds), device
+        self.data = [
+            {name: Stream(tuple(t.to(device) for t in s.tensors), s.batch) for name, s in streams.items()}
+            for streams in data
+        ]
+        for name, stream in self.data[0].items():
             if not len(stream):
                 raise InputError(f"training data {name!r} is empty; give at least one sample")
         self.orders: dict[tuple[str, str], tuple[int, Tensor]] = {}
-        self.round, self.history, self.bad = 0, [], None
+        self.round = 0
+        self.histories: list[History] = [[] for _ in seeds]
         self.sums: dict[str, Tensor] = {}
         self.summed = 0
 
+    def start(self) -> None:
+        """Let each system set its start values from its data."""
+        for system, data, seed in zip(self.systems, self.data, self.seeds):
+            system.start(data, torch_generator(seed, "start", device=self.device))
+        self.begin()
+
     def begin(self) -> None:
-        """Make optimisers and averages from the system's start values."""
-        owned = {player.name: self._owned(player) for player in self.system.players}
-        self.optimisers = {p.name: p.optimiser.build(list(owned[p.name].values())) for p in self.system.players}
+        """Make optimisers and averages from the systems' present values."""
+        self.parameters = self._leaves()
+        players = self.system.players
+        self.optimisers = {p.name: p.optimiser.build(list(self._owned(p).values())) for p in players}
         self.average = {
             name: torch.zeros_like(value)
-            for name, value in self.system.named_parameters()
+            for name, value in self.parameters.items()
             if self.budget.average and name.split(".")[0] in self.system.averaged
         }
 
-    def _owned(self, player: Player) -> dict[str, torch.nn.Parameter]:
-        return {n: p for n, p in self.system.named_parameters() if n.split(".")[0] in player.roles}
+    def _owned(self, player: Player) -> dict[str, Tensor]:
+        return {name: value for name, value in self.parameters.items() if name.split(".")[0] in player.roles}
+
+    # How seeds join in a step: here there is one.
+
+    def _leaves(self) -> dict[str, Tensor]:
+        """What the optimisers step, by name; the systems' own parameters follow."""
+        return dict(self.system.named_parameters())
+
+    def _join(self, values: Sequence[Tensor]) -> Tensor:
+        """One tensor of a step, from that of each seed."""
+        return values[0]
+
+    def _picked(self, name: str, rows: Tensor) -> tuple[Tensor, ...]:
+        """The samples of a stream in these rows."""
+        return tuple(tensor[rows] for tensor in self.data[0][name].tensors)
+
+    def _terms(self, player: Player, batch: Batch, noise: Noise) -> Terms:
+        return self.system(player, batch, noise)
+
+    def _after(self, player: Player, batch: Batch, noise: Noise) -> None:
+        self.system.after(player, batch, noise)
 
     # One round.
 
@@ -135,7 +181,7 @@ class _Run:
         for player in self.system.players:
             for group in self.optimisers[player.name].param_groups:
                 group["lr"] = player.optimiser.rate * self._rate()
-            for name, parameter in self.system.named_parameters():
+            for name, parameter in self.parameters.items():
                 parameter.requires_grad_(name.split(".")[0] in player.roles)
             for turn in range(player.steps):
                 self._step(player, self.round * player.steps + turn)
@@ -148,41 +194,49 @@ class _Run:
         return 1.0 if hold == 1 or left >= 1 - hold else left / (1 - hold)
 
     def _step(self, player: Player, turn: int) -> None:
-        batch = {name: self._rows(name, player, turn) for name in self.data}
-        noise = self.system.noise(player, torch_generator(self.seed, "noise", player.name, turn, device=self.device))
+        batch = {name: self._picked(name, self._rows(name, player, turn)) for name in self.data[0]}
+        noise = self._noise(player, turn)
         with autocast(self.device, self.budget.precision):
-            terms = self.system(player, batch, noise)
+            terms = self._terms(player, batch, noise)
         optimiser = self.optimisers[player.name]
         optimiser.zero_grad()
         torch.stack([term.float() for term in terms.values()]).sum().backward()
         optimiser.step()
         with torch.no_grad():
-            self.system.after(player, batch, noise)
+            self._after(player, batch, noise)
             self._note(player, terms)
 
-    def _rows(self, name: str, player: Player, turn: int) -> tuple[Tensor, ...]:
-        """Rows of turn ``turn``: a window on an endless run of permutations of the stream."""
-        stream = self.data[name]
-        first = turn * stream.batch
-        picked, size = [], len(stream)
-        while len(picked) == 0 or sum(map(len, picked)) < stream.batch:
-            epoch, offset = divmod(first, size)
-            key = (name, player.name)
-            if key not in self.orders or self.orders[key][0] != epoch:
-                generator = torch_generator(self.seed, "order", name, player.name, epoch)
-                self.orders[key] = epoch, torch.randperm(size, generator=generator).to(self.device)
-            window = self.orders[key][1][offset : offset + stream.batch - sum(map(len, picked))]
-            picked.append(window)
-            first += len(window)
-        rows = torch.cat(picked)
-        return tuple(tensor[rows] for tensor in stream.tensors)
+    def _noise(self, player: Player, turn: int) -> Noise:
+        purpose = "noise", player.name, turn
+        generators = (torch_generator(seed, *purpose, device=self.device) for seed in self.seeds)
+        drawn = [self.system.noise(player, generator) for generator in generators]
+        return {name: self._join([noise[name] for noise in drawn]) for name in drawn[0]}
+
+    def _rows(self, name: str, player: Player, turn: int) -> Tensor:
+        """Row numbers of turn ``turn``: a window on an endless run of permutations of the stream."""
+        stream = self.data[0][name]
+        first, last = turn * stream.batch, (turn + 1) * stream.batch
+        windows = []
+        while first < last:
+            epoch, offset = divmod(first, len(stream))
+            windows.append(self._order(name, player, epoch)[..., offset : offset + last - first])
+            first += windows[-1].shape[-1]
+        return torch.cat(windows, -1)
+
+    def _order(self, name: str, player: Player, epoch: int) -> Tensor:
+        """The permutation of one pass over a stream."""
+        key, size = (name, player.name), len(self.data[0][name])
+        if key not in self.orders or self.orders[key][0] != epoch:
+            generators = [torch_generator(seed, "order", name, player.name, epoch) for seed in self.seeds]
+            order = self._join([torch.randperm(size, generator=generator) for generator in generators])
+            self.orders[key] = epoch, order.to(self.device)
+        return self.orders[key][1]
 
     @torch.no_grad()
     def _follow(self) -> None:
-        decay = self.budget.average
         if self.average:
-            parameters = dict(self.system.named_parameters())
-            torch._foreach_lerp_(list(self.average.values()), [parameters[n].data for n in self.average], 1 - decay)
+            present = [self.parameters[name].data for name in self.average]
+            torch._foreach_lerp_(list(self.average.values()), present, 1 - self.budget.average)
 
     def _note(self, player: Player, terms: Terms) -> None:
         """Add to the running means; remember the first round that was not finite, without a sync."""
@@ -194,51 +248,63 @@ class _Run:
                 [self.sums[key][0] + value, torch.minimum(self.sums[key][1], first)]
             )
 
-    def log(self) -> dict[str, float]:
+    def log(self) -> dict[str, str]:
         """Close a row of the history; raise if a term was not finite."""
         self._require_finite()
-        row = {key: sums[0].item() / self.summed for key, sums in self.sums.items()}
-        self.history.append({"step": self.round, **row})
+        means = {key: (sums[0].double() / self.summed).reshape(-1) for key, sums in self.sums.items()}
+        columns = [mean.tolist() for mean in means.values()]
+        for history, *row in zip(self.histories, *columns):
+            history.append({"step": self.round, **dict(zip(means, row))})
         self.sums, self.summed = {}, 0
-        return {key: f"{value:.3g}" for key, value in row.items()}
+        return {key: f"{mean.mean():.3g}" for key, mean in means.items()}
 
     def _require_finite(self) -> None:
         for key, sums in self.sums.items():
-            if torch.isfinite(sums[1]):
-                raise NotFinite(
-                    f"training stopped: the term {key!r} was not finite in round {int(sums[1])} of "
-                    f"{self.budget.steps}; lower the learning rate, or look for outliers in the data"
-                )
-        for name, value in self.system.named_parameters():
-            if not torch.isfinite(value).all():
-                raise NotFinite(
-                    f"training stopped: the weights {name!r} were not finite after round {self.round - 1} of "
-                    f"{self.budget.steps}; lower the learning rate, or look for outliers in the data"
-                )
+            for seed, first in zip(self.seeds, sums[1].reshape(-1).tolist()):
+                if math.isfinite(first):
+                    raise self._not_finite(f"the term {key!r} was not finite in round {int(first)}", seed)
+        for name, value in self.parameters.items():
+            finite = value.isfinite().reshape(len(self.seeds), -1).all(1).tolist()
+            for seed, good in zip(self.seeds, finite):
+                if not good:
+                    what = f"the weights {name!r} were not finite after round {self.round - 1}"
+                    raise self._not_finite(what, seed)
+
+    def _not_finite(self, what: str, seed: int) -> NotFinite:
+        return NotFinite(
+            f"training stopped with seed {seed}: {what} of {self.budget.steps}; "
+            "lower the learning rate, or look for outliers in the data"
+        )
 
     def finish(self) -> None:
-        """Put the averaged weights in place and let the system measure what it needs."""
+        """Put the averaged weights in place and let each system measure what it needs."""
         with torch.no_grad():
-            parameters = dict(self.system.named_parameters())
             for name, value in self.average.items():
-                parameters[name].copy_(value / (1 - self.budget.average**self.round))
-        self.system.requires_grad_(True)
-        self.system.finish(self.data, torch_generator(self.seed, "finish", device=self.device))
-        self.system.eval()
+                self.parameters[name].copy_(value / (1 - self.budget.average**self.round))
+        for system, data, seed in zip(self.systems, self.data, self.seeds):
+            system.requires_grad_(True)
+            system.finish(data, torch_generator(seed, "finish", device=self.device))
+            system.eval()
 
     # Checkpoints: safetensors, so that nothing is ever unpickled.
 
     def save(self, path: Path) -> None:
         """Write the whole state to one file, if it is finite."""
         self._require_finite()
-        tensors = {f"system/{k}": v for k, v in self.system.state_dict().items()}
+        tensors: dict[str, Tensor] = {}
+        for k, system in enumerate(self.systems):
+            tensors |= {f"system/{k}/{name}": v for name, v in system.state_dict().items()}
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
         tensors |= {f"sums/{k}": v for k, v in self.sums.items()}
         for player in self.system.players:
             state = self.optimisers[player.name].state
             for name, parameter in self._owned(player).items():
-                tensors |= {f"optimiser/{player.name}/{name}/{slot}": v for slot, v in state[parameter].items()}
-        books = {"round": self.round, "summed": self.summed, "history": self.history, "terms": list(self.sums)}
+                place = f"optimiser/{player.name}/{name}"
+                tensors |= {f"{place}/{slot}": v for slot, v in state[parameter].items()}
+        books = {
+            "seeds": self.seeds, "round": self.round, "summed": self.summed,
+            "histories": self.histories, "terms": list(self.sums),
+        }
         with whole_file(path) as partial:
             save_file({k: v.contiguous() for k, v in tensors.items()}, partial, {"books": json.dumps(books)})
 
@@ -250,7 +316,10 @@ class _Run:
             with safe_open(path, "pt", device=str(self.device)) as file:
                 books = json.loads(file.metadata()["books"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}
-            self.system.load_state_dict(_under(tensors, "system/"))
+            if books["seeds"] != self.seeds:
+                raise ValueError(f"its seeds are {books['seeds']}")
+            for k, system in enumerate(self.systems):
+                system.load_state_dict(_under(tensors, f"system/{k}/"))
         except (SafetensorError, OSError, TypeError, LookupError, ValueError, RuntimeError) as error:
             problem = str(error).splitlines()[0]
             mend = "delete it to start anew"
@@ -262,7 +331,7 @@ class _Run:
             state = self.optimisers[player.name].state
             for name, parameter in self._owned(player).items():
                 state[parameter] = _under(tensors, f"optimiser/{player.name}/{name}/")
-        self.round, self.summed, self.history = books["round"], books["summed"], books["history"]
+        self.round, self.summed, self.histories = books["round"], books["summed"], books["histories"]
         return True
 
 

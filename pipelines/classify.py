@@ -4,22 +4,33 @@
 
 Reads ``classify.<task>`` of the parameter file and the sample files its arms name. Writes
 ``results.csv`` (arm, seed, metric, value), ``predictions.safetensors`` (class probabilities of
-the test samples by arm and seed) and, where asked, one arm's network as a model directory. The
-test samples are read once, after the last step. A finished seed is never trained again.
+the test samples by arm and seed), ``labelled.csv`` (the rows of the sample file whose labels each
+seed saw) and, where asked, one arm's network as a model directory. The test samples are read
+once, after the last step.
+
+Each run has its folder in data/runs/<task>, kept until someone deletes it: a finished seed is never
+trained again, also when arms or seeds are added, as long as its parameters, its data and the code
+of its classifier are the same. Wall times go to <out>.runs.csv, which DVC does not track.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import functools
+import inspect
 import shutil
+import subprocess
+import time
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
@@ -28,13 +39,20 @@ from domain.classifiers import CLASSIFIERS
 from domain.classifiers.base import NetworkClassifier
 from domain.config import Config, Natural, checked, suggestion
 from domain.errors import InputError
-from domain.files import whole_directory, whole_file
+from domain.files import read_json, whole_directory, whole_file, write_json
 from domain.metrics.classification import scores
+from domain.metrics.speed import processor
 from domain.randomness import numpy_generator, torch_seed
 from domain.samples import SampleFile, Samples, balanced_labels
 from domain.space import Space
 from pipelines import launch, stage
 from pipelines.learn import training_samples
+
+
+SHARED_CODE = (
+    "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/system.py", "domain/training.py",
+    "domain/randomness.py", "domain/device.py",
+)
 
 
 @dataclass(frozen=True)
@@ -81,16 +99,20 @@ def main(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out)
     provenance = stage.inputs(*{Path(config.test): 0, **{Path(arm.samples): 0 for arm in config.arms.values()}})
     test = test_samples(config)
-    with stage.scratch(out, config.as_dict(), provenance) as folder:
-        runs = [(name, seed) for name in config.arms for seed in config.seeds]
-        tasks = [(config.arms[name], test, seed, folder / f"{name}-{seed}", provenance) for name, seed in runs]
-        with launch.executor() as pool:
-            done = launch.ordered(pool, run_arm, tasks)
-            predictions = dict(zip(runs, tqdm(done, total=len(runs), desc=arguments.task, disable=None)))
-        with whole_directory(out) as partial:
-            write(partial, predictions, test.label)
-            if config.keep:
-                shutil.copytree(folder / f"{config.keep}-{config.seeds[0]}" / "model", partial / "model")
+    runs = [
+        Run(out.name, name, arm, seed, provenance, config.validate)
+        for name, arm in config.arms.items() for seed in config.seeds
+    ]
+    with launch.executor() as pool:
+        done = launch.ordered(pool, probabilities, [(run, test) for run in runs])
+        predictions = dict(zip(runs, tqdm(done, total=len(runs), desc=arguments.task, disable=None)))
+    with whole_directory(out) as partial:
+        write(partial, predictions, test.label)
+        if config.keep:
+            kept = next(run for run in runs if run.name == config.keep)
+            shutil.copytree(kept.folder / "model", partial / "model")
+    with whole_file(out.with_name(f"{out.name}.runs.csv")) as partial:
+        write_costs(partial, runs)
 
 
 def check(config: Classify, where: str) -> None:
@@ -122,43 +144,92 @@ def test_samples(config: Classify) -> Samples:
     return test
 
 
-def run_arm(arm: Arm, test: Samples, seed: int, folder: Path, provenance: Mapping[str, str]) -> np.ndarray:
-    """Train one arm with one seed, unless that is done; class probabilities of the test samples, (N, K)."""
-    finished = folder / "probabilities.safetensors"
-    if finished.exists():
-        return stage.tensors(finished)["probabilities"]
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = training_samples(Path(arm.samples))
-    X, y = labelled(samples, arm, seed)
-    classifier = CLASSIFIERS[arm.classifier](**arm.options)
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One arm of a task with one seed."""
+
+    task: str
+    name: str
+    arm: Arm
+    seed: int
+    provenance: Mapping[str, str]
+    validate: bool
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Where it lives; the name holds a digest of all that decides its outcome."""
+        own = Path(inspect.getsourcefile(CLASSIFIERS[self.arm.classifier])).relative_to(stage.ROOT)
+        code = [own.as_posix(), *SHARED_CODE]
+        content = [self.arm.as_dict(), self.seed, self.validate, *sorted(self.provenance.values())]
+        return Path("data/runs") / self.task / f"{self.name}-{self.seed}-{stage.key(*content, code=code)}"
+
+
+def probabilities(run: Run, test: Samples) -> np.ndarray:
+    """Class probabilities of the test samples, (N, K); trains the run unless that is done."""
+    finished = run.folder / "probabilities.safetensors"
+    if not finished.exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        values = train(run, test)
+        with whole_file(finished) as partial:
+            save_file({"probabilities": values}, partial)
+        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return stage.tensors(finished)["probabilities"]
+
+
+def train(run: Run, test: Samples) -> np.ndarray:
+    """Train one arm with one seed, resuming where it was killed; class probabilities (N, K)."""
+    checkpoint = run.folder / "checkpoint.safetensors"
+    X, y, rows = labelled(training_samples(Path(run.arm.samples)), run.arm, run.seed)
+    write_json(run.folder / "labelled.json", rows[y >= 0].tolist() if run.arm.labels else [])
+    classifier = CLASSIFIERS[run.arm.classifier](**run.arm.options)
     is_network = isinstance(classifier, NetworkClassifier)
     if is_network:
         classifier.set_params(
-            checkpoint=folder / "checkpoint.safetensors", device=str(launch.device()),
-            random_state=torch_seed(seed, "classifier") % 2**31,
+            checkpoint=checkpoint, device=str(launch.device()), save_seconds=launch.checkpoint_seconds(),
+            random_state=torch_seed(run.seed, "classifier") % 2**31,
         )
-    try:
-        classifier.fit(X, y)
-    except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
-        raise InputError(f"{folder.name}: {error}") from error
+    with stopwatch(run.folder / "cost.json", checkpoint):
+        try:
+            classifier.fit(X, y)
+        except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
+            raise InputError(f"{run.task}.{run.name}: {error}") from error
     if is_network:
-        with whole_directory(folder / "model") as partial:
-            models.save(partial, classifier.system_, classifier.history_, {"seed": seed, "inputs": dict(provenance)})
-    probabilities = classifier.predict_proba(test.x.astype(np.float32)).astype(np.float32)
-    with whole_file(finished) as partial:
-        save_file({"probabilities": probabilities}, partial)
-    return probabilities
+        with whole_directory(run.folder / "model") as partial:
+            provenance = {"seed": run.seed, "inputs": dict(run.provenance)}
+            models.save(partial, classifier.system_, classifier.history_, provenance)
+    return classifier.predict_proba(test.x.astype(np.float32)).astype(np.float32)
 
 
-def labelled(samples: Samples, arm: Arm, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The samples that an arm learns from and their labels, −1 where it may not see them."""
+@contextlib.contextmanager
+def stopwatch(file: Path, checkpoint: Path) -> Iterator[None]:
+    """Write to ``file`` how long the block took, with the time that killed runs put into their checkpoint."""
+    began = time.time()
+    cost = read_json(file) if file.exists() else {"seconds": 0.0, "began": began}
+    if checkpoint.exists():
+        cost["seconds"] += max(0.0, checkpoint.stat().st_mtime - cost["began"])
+    write_json(file, {"seconds": cost["seconds"], "began": began})
+    yield
+    write_json(file, {"seconds": round(cost["seconds"] + time.time() - began, 1), **origin()})
+
+
+def origin() -> dict[str, Any]:
+    """The hardware and the code that a run is made with."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    revision = subprocess.run(command, cwd=stage.ROOT, capture_output=True, text=True, check=False)
+    device = launch.device()
+    hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return {"hardware": hardware, "threads": torch.get_num_threads(), "revision": revision.stdout.strip()}
+
+
+def labelled(samples: Samples, arm: Arm, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The samples that an arm learns from, their labels (−1 where it may not see them) and their rows."""
     y = samples.label if samples.truth is None else samples.truth
     if y is None:
         raise InputError(f"{arm.samples}: has no labels; an arm of classify needs them")
     rows = np.arange(len(y))
     if arm.only:
         if arm.only > len(y):
-            raise InputError(f"{arm.samples}: has {len(y)} samples, an arm asks for {arm.only}; simulate more or ask for fewer")
+            raise InputError(f"{arm.samples}: has {len(y)} samples, an arm asks for {arm.only}; ask for fewer")
         rows = numpy_generator(seed, "only").choice(len(y), arm.only, replace=False)
     X, y = samples.x[rows].astype(np.float32), y[rows]
     if arm.labels:
@@ -167,21 +238,39 @@ def labelled(samples: Samples, arm: Arm, seed: int) -> tuple[np.ndarray, np.ndar
             y = balanced_labels(y, np.ones(len(y), bool), arm.labels, samples.about.classes, rng)
     if absent := set(range(samples.about.classes)) - set(y.tolist()):
         raise InputError(f"{arm.samples}: no label of class {min(absent)} is left; give the arm more samples")
-    return X, y
+    return X, y, rows
 
 
-def write(out: Path, predictions: Mapping[tuple[str, int], np.ndarray], label: np.ndarray) -> None:
-    """The scores of every run as a table, and the probabilities behind them."""
-    save_file(
-        {"label": label, **{f"{arm}/{seed}": p for (arm, seed), p in predictions.items()}},
-        out / "predictions.safetensors",
-    )
-    with open(out / "results.csv", "w", newline="") as stream:
+def write(out: Path, predictions: Mapping[Run, np.ndarray], label: np.ndarray) -> None:
+    """The scores of every run as a table, the probabilities behind them, and the labels each seed saw."""
+    arrays = {f"{run.name}/{run.seed}": values for run, values in predictions.items()}
+    save_file({"label": label, **arrays}, out / "predictions.safetensors")
+    measured = [
+        (run.name, run.seed, metric, f"{value:.6g}")
+        for run, values in predictions.items() for metric, value in scores(label, values).items()
+    ]
+    table(out / "results.csv", ("arm", "seed", "metric", "value"), measured)
+    seen = [
+        (run.name, run.seed, " ".join(map(str, read_json(run.folder / "labelled.json"))))
+        for run in predictions if run.arm.labels
+    ]
+    table(out / "labelled.csv", ("arm", "seed", "rows"), seen)
+
+
+def write_costs(file: Path, runs: Sequence[Run]) -> None:
+    """What each run took, and what it ran on."""
+    columns = ("seconds", "hardware", "threads", "revision")
+    costs = [read_json(run.folder / "cost.json") for run in runs]
+    rows = [(run.name, run.seed, *(cost[key] for key in columns)) for run, cost in zip(runs, costs)]
+    table(file, ("arm", "seed", *columns), rows)
+
+
+def table(file: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A CSV file."""
+    with open(file, "w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["arm", "seed", "metric", "value"])
-        for (arm, seed), probabilities in predictions.items():
-            for metric, value in scores(label, probabilities).items():
-                writer.writerow([arm, seed, metric, f"{value:.6g}"])
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

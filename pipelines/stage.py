@@ -7,8 +7,9 @@ import contextlib
 import hashlib
 import inspect
 import json
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,14 +118,21 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
 def scratch(out: Path, *content: Any) -> Iterator[Path]:
     """A folder for checkpoints of one output; removed when the block ends without an error.
 
-    Its name holds a digest of everything the result depends on: the content given, the code, and
-    torch's version. A run that is killed finds it again; a changed run does not.
+    A run that is killed finds it again; a run of other content or other code does not.
     """
-    code = [digest(file) for folder in ("domain", "pipelines") for file in sorted((ROOT / folder).rglob("*.py"))]
-    key = hashlib.sha256(json.dumps([content, code, torch.__version__], sort_keys=True, default=str).encode())
-    folder = SCRATCH / f"{out.name}-{key.hexdigest()[:16]}"
+    folder = SCRATCH / f"{out.name}-{key(*content, code=['domain', 'pipelines'])}"
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    for file in sorted(folder.rglob("*"), reverse=True):
-        file.unlink() if file.is_file() else file.rmdir()
-    folder.rmdir()
+    shutil.rmtree(folder)
+
+
+def key(*content: Any, code: Iterable[str]) -> str:
+    """Sixteen digits that stand for all that a result depends on: content, code, torch's version.
+
+    Args:
+        content: parameters, digests of inputs.
+        code: files, or folders with all their Python files, from the project's root.
+    """
+    files = [file for name in code for file in sorted({*(ROOT / name).rglob("*.py"), *(ROOT / name,)}) if file.is_file()]
+    text = json.dumps([content, [digest(file) for file in files], torch.__version__], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -3,6 +3,7 @@
     python -m tests.reproducibility twice            from nothing with two workers, and with one
     python -m tests.reproducibility kills --kills 24   killed at random moments, then finished
     python -m tests.reproducibility twice --tiny     the same in a minute, with few samples and steps
+    python -m tests.reproducibility study --kills 20   a tiny study instead, killed at any moment
 
 Each prints what it did and exits with 1 if a byte of any tracked output differs. The kills are
 ``SIGKILL`` to DVC, the stage and its workers at once, spread over all training stages.
@@ -117,17 +118,28 @@ def kill_one(folder: Path, quota: Mapping[str, int], delay: float, *arguments: s
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None:
-        running = [name for name in quota if quota[name] and any((folder / "data/scratch").glob(f"{name}-*"))]
+        running = [name for name in quota if quota[name] and in_training(folder / "data", name)]
         if running:
             time.sleep(delay)
-            root = psutil.Process(process.pid)
-            for victim in [*root.children(recursive=True), root]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    victim.kill()
-            process.wait()
+            kill_tree(process)
             return running[0]
         time.sleep(0.02)
     return None
+
+
+def kill_tree(process: subprocess.Popen) -> None:
+    """``SIGKILL`` to a process and all that it started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process.pid)
+        for victim in [*root.children(recursive=True), root]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+    process.wait()
+
+
+def in_training(data: Path, name: str) -> bool:
+    """Whether an output has left a trace of a training that has not ended."""
+    return any((data / "scratch").glob(f"{name}-*")) or any((data / "runs" / name).glob("*/checkpoint*"))
 
 
 def differences(reference: str, other: str) -> list[str]:
@@ -150,13 +162,28 @@ def kills(folder: Path, reference: str, count: int, seed: int) -> tuple[dict[str
     return done, differences(reference, finished(folder))
 
 
+def study(count: int, seed: int) -> bool:
+    """Kill a tiny study ``count`` times; whether anything came out different."""
+    from tests import studies  # which uses this module
+
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        reference, seconds = studies.undisturbed(studies.copy(Path(first)), workers=2)
+        print(f"from nothing: {seconds:.0f} s", flush=True)
+        training, ended, differing = studies.kills(studies.copy(Path(second)), reference, seconds, count, seed, workers=2)
+    print(f"{count} kills, {training} of them with a training under way; {ended} runs came to their end")
+    print(f"DIFFERS: {', '.join(sorted(differing))}" if differing else "results, labelled sets and probabilities are identical")
+    return bool(differing)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("check", choices=("twice", "kills"))
+    parser.add_argument("check", choices=("twice", "kills", "study"))
     parser.add_argument("--kills", type=int, default=24, help="how many (24)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (0)")
     parser.add_argument("--tiny", action="store_true", help="few samples and steps")
     arguments = parser.parse_args()
+    if arguments.check == "study":
+        sys.exit(study(arguments.kills, arguments.seed))
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         one, other = (copy(Path(folder), arguments.tiny) for folder in (first, second))
         began = time.monotonic()

@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER = (
     ("errors", "config", "randomness", "files", "device", "geometry", "materials", "samples", "space"),
     ("nets", "objectives"),
-    ("system", "training"),
+    ("system", "training", "together", "ensemble"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
-    ("models", "view"),
+    ("models", "estimators", "view"),
 )
 RUNG = {name: k for k, names in enumerate(LADDER) for name in names}
 FAMILIES = LADDER[3]
@@ -52,7 +52,7 @@ def test_imports_point_down(path: Path) -> None:
 
 def is_base_or_shared(path: Path, parts: list[str]) -> bool:
     """A family may extend its folder's base and use what the folder shares among its files."""
-    return len(parts) > 2 and parts[2] in ("base", "download", "raw")
+    return len(parts) > 2 and parts[2] in ("base", "classification", "download", "raw")
 
 
 def test_domain_knows_no_surroundings() -> None:

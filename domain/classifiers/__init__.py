@@ -4,18 +4,27 @@
 those that are networks, as a model directory stores them.
 """
 
+from domain.classifiers.catgan import CatGAN, CatGANClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGAN, FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
+from domain.classifiers.ladder import LadderClassifier, LadderNetwork
 from domain.classifiers.supervised import Supervised, SupervisedClassifier
+from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier, VirtualAdversarialTraining
 
 CLASSIFIERS = {
     "feature_matching": FeatureMatchingGANClassifier,
+    "ladder": LadderClassifier,
     "supervised": SupervisedClassifier,
+    "catgan": CatGANClassifier,
+    "virtual_adversarial": VirtualAdversarialClassifier,
     "label_spreading": LabelSpreadingClassifier,
     "nearest_neighbour": NearestNeighbourClassifier,
 }
 
 NETWORKS = {
     "feature_matching": FeatureMatchingGAN,
+    "ladder": LadderNetwork,
     "supervised": Supervised,
+    "catgan": CatGAN,
+    "virtual_adversarial": VirtualAdversarialTraining,
 }

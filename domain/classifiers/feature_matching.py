@@ -4,93 +4,107 @@ The discriminator has K outputs; a sample's realness is the log-sum-exp of its l
 (K+1)-way softmax whose last logit is zero (Odena 2016, arXiv 1606.01583). Labelled samples train
 the classes, unlabelled and generated ones the realness, and the generator matches the mean
 features of real batches (*feature matching*). The generator need not be good: samples off the
-data's manifold push class boundaries into the gaps between clusters.
+data's manifold push class boundaries into the gaps between clusters (Dai et al. 2017, arXiv 1705.09783).
 
-Defaults are the published recipe for permutation-invariant MNIST.
+Defaults are the published recipe for permutation-invariant MNIST; ``network="conv"`` with
+``matching="mean_absolute"`` and a rate of 3e-4 is that for CIFAR-10 and SVHN.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, softplus
+from torch.nn.functional import cross_entropy, normalize, softplus
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
-from domain.config import Config, Count, NonNegative
+from domain.config import Config, Count, Fraction, Natural, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
+from domain.nets.dcgan import Generator
+from domain.nets.history import ParameterHistory
 from domain.nets.mlp import mlp
-from domain.nets.weight_norm import WeightNormLinear
+from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation, normal
+from domain.objectives.entropy import conditional_entropy, marginal_entropy
+from domain.objectives.features import MATCHING, pull_away
+from domain.objectives.smoothness import adversarial_direction, divergence
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
+
+Network = Literal["mlp", "conv"]
+Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
 
 @dataclass(frozen=True)
 class FeatureMatchingConfig(Config):
-    """Parameters of the two networks and their game.
+    """Parameters of the two networks and their game. A weight of 0 leaves a term out, as published.
 
     Attributes:
-        hidden: widths of the discriminator's hidden layers.
-        generator_hidden: widths of the generator's hidden layers.
+        network: ``mlp`` sees vectors in [0, 1] through Gaussian noise; ``conv`` is the paper's
+            nine-layer network on images, with dropout.
+        hidden: widths of the ``mlp`` discriminator's hidden layers.
+        generator_hidden: widths of the ``mlp`` generator's hidden layers.
+        width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN).
+        normalisation: of the ``mlp`` discriminator: ``weight``, as published, or ``batch``.
         latent: width of the latent vector, uniform in [0, 1].
-        input_noise, layer_noise: deviation of the Gaussian noise added to the input (in [0, 1])
-            and before every later layer, in training only.
+        input_noise, layer_noise: deviation of the Gaussian noise added to the input and before
+            every later layer of an ``mlp``, in training only.
+        matching: what the generator minimises: a distance of features (``objectives/features.py``),
+            or with ``none`` the non-saturating cost of looking real.
+        kernels: of minibatch discrimination; meant for ``matching="none"``.
         unlabelled_weight: weight of the realness terms against the labelled one.
+        label_noise: share of the labels that are replaced by a random class in each step.
         consistency: weight of the squared distance between the class probabilities of two noisy
-            passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242); 0 is published.
+            passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242).
+        radius: L2 length, in units of the discriminator's input, of virtual adversarial perturbations of
+            the unlabelled samples, under which answers should not change (Miyato et al. 2017,
+            arXiv 1704.03976); 0 for none.
+        entropy: weight of the unlabelled samples' conditional entropy (Dai et al. 2017).
+        balance: weight of the missing entropy of the batch's mean class probabilities: for classes
+            that are about equally frequent (Springenberg 2015, arXiv 1511.06390).
+        manifold: weight of the squared change of logits along the generator's own manifold, for
+            latent steps of length ``manifold_step`` (Lecouat et al. 2018, arXiv 1805.08957).
+        pull_away: weight in the generator of the mean squared cosine between generated features,
+            which spreads them out (Dai et al. 2017).
+        historical: weight of the squared distance of the parameters to their own mean over time.
         augment: strength of random affine maps of every real image, see ``nets/augment.py``; the two
-            passes of ``consistency`` then see different maps. 0 is published.
-        batch: labelled, unlabelled and generated samples in each step.
-        optimiser: of both players. The published Adam adds 1e-8 inside the root, a floor of 1e-4.
+            passes of ``consistency`` then see different maps.
+        batch: labelled and generated samples in each step.
+        unlabelled_batch: unlabelled samples in each step; 0 for as many as ``batch``.
+        optimiser, generator_optimiser: of the two players. The published Adam adds 1e-8 inside the root, a floor of 1e-4.
     """
 
+    network: Network = "mlp"
     hidden: tuple[Count, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[Count, ...] = (500, 500)
+    width: Count = 96
+    normalisation: Normalisation = "weight"
     latent: Count = 100
     input_noise: NonNegative = 0.3
     layer_noise: NonNegative = 0.5
+    matching: Matching = "mean_square"
+    kernels: Natural = 0
     unlabelled_weight: NonNegative = 1.0
+    label_noise: Fraction = 0.0
     consistency: NonNegative = 0.0
+    radius: NonNegative = 0.0
+    entropy: NonNegative = 0.0
+    balance: NonNegative = 0.0
+    manifold: NonNegative = 0.0
+    manifold_step: NonNegative = 1e-2
+    pull_away: NonNegative = 0.0
+    historical: NonNegative = 0.0
     augment: NonNegative = 0.0
     batch: Count = 100
+    unlabelled_batch: Natural = 0
     optimiser: Adam = Adam(rate=3e-3, beta1=0.5, epsilon=1e-4)
-
-
-class Discriminator(nn.Module):
-    """Weight-normalised layers with Gaussian noise before each; K logits.
-
-    Hidden scales keep their data-dependent start; only the output layer's scale is learned.
-    """
-
-    def __init__(self, inputs: int, hidden: tuple[int, ...], classes: int, deviations: tuple[float, ...]) -> None:
-        super().__init__()
-        self.widths, self.deviations = (inputs, *hidden), deviations
-        outputs = (*hidden, classes)
-        self.layers = nn.ModuleList(
-            WeightNormLinear(a, b, learn_scale=k == len(hidden)) for k, (a, b) in enumerate(zip(self.widths, outputs))
-        )
-
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Standard normal noise for every layer's input side by side, (count, Σ widths)."""
-        return torch.randn(count, sum(self.widths), generator=generator, device=generator.device)
-
-    def forward(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x: (N, F) in [0, 1] → logits (N, K) and features (N, last hidden width)."""
-        parts = [0.0] * len(self.layers) if noise is None else noise.split(self.widths, 1)
-        h = features = x
-        for layer, part, deviation in zip(self.layers[:-1], parts, self.deviations):
-            h = features = torch.relu(layer(h + deviation * part))
-        return self.layers[-1](h + self.deviations[-1] * parts[-1]).float(), features.float()
-
-    def start(self, x: Tensor, noise: Tensor) -> None:
-        """Data-dependent start of every layer from one noisy pass; x: (N, F)."""
-        for k, (layer, part) in enumerate(zip(self.layers, noise.split(self.widths, 1))):
-            x = layer.start(x + self.deviations[k] * part).relu()
+    generator_optimiser: Adam = Adam(rate=3e-3, beta1=0.5, epsilon=1e-4)
 
 
 class FeatureMatchingGAN(ClassifyingSystem):
@@ -102,92 +116,166 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def __init__(self, config: FeatureMatchingConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space = config, space
-        if config.augment and space.kind != "image":
-            raise InputError("augment moves pixels, so it needs images; pass X as (N, H, W) or (N, C, H, W)")
-        inputs = int(torch.tensor(space.shape).prod())
-        deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
-        self.discriminator = Discriminator(inputs, config.hidden, space.classes, deviations)
-        self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
+        if space.kind != "image" and (config.augment or config.network == "conv"):
+            raise InputError("network='conv' and augment need images; pass X as (N, H, W) or (N, C, H, W)")
+        self.unlabelled_batch = config.unlabelled_batch or config.batch
+        if config.network == "conv":
+            channels, side, other = space.shape
+            if side != other or side < 12:
+                raise InputError(f"network='conv': images of {side}×{other} pixels; it needs squares of at least 12")
+            self.discriminator = NineLayers(channels, side, config.width, space.classes, config.kernels)
+            self.generator = Generator(config.latent, space.shape, width=128)
+        else:
+            inputs = math.prod(space.shape)
+            deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
+            self.discriminator = NoisyMLP(
+                inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels
+            )
+            self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
-            Player("generator", ("generator",), self.generator_terms, config.optimiser),
+            Player("generator", ("generator",), self.generator_terms, config.generator_optimiser),
         )
+        if config.historical:
+            self.past = nn.ModuleDict({role: ParameterHistory(getattr(self, role)) for role in self.averaged})
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
         known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
-            "unlabelled": Stream((x,), self.config.batch),
+            "unlabelled": Stream((x,), self.unlabelled_batch),
         }
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        size = self.config.batch
-        passes = 2 if player.name == "generator" else 4 if self.config.consistency else 3
+        config, size, many = self.config, self.config.batch, self.unlabelled_batch
+        passes = {"generator": [many, size], "discriminator": [size * (1 + bool(config.manifold)), size, many]}
+        rows = sum(passes[player.name])
+
         def uniform(*shape: int) -> Tensor:
             return torch.rand(shape, generator=generator, device=generator.device)
 
-        return {
-            "z": uniform(size, self.config.latent),
-            "affine": 2 * uniform(passes * size, 6) - 1,
-            "layers": self.discriminator.draw(passes * size, generator),
+        drawn = {
+            "z": uniform(size, config.latent),
+            "step": uniform(size, config.latent) - 0.5,
+            "affine": 2 * uniform(size + 2 * many, 6) - 1,
+            "label": uniform(size, 2),
+            "layers": self.discriminator.draw(rows, generator),
+            "again": self.discriminator.draw(many, generator) if config.consistency else None,
+            "direction": normal(many, math.prod(self.space.shape), generator) if config.radius else None,
         }
+        return {name: value for name, value in drawn.items() if value is not None}
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Class cross-entropy of labelled samples; realness of unlabelled and generated ones."""
-        (labelled, label), (unlabelled,) = batch["labelled"], batch["unlabelled"]
-        again = [unlabelled] if self.config.consistency else []
-        x = torch.cat([self.generate(noise["z"]), self.shown(torch.cat([labelled, unlabelled, *again]), noise)])
-        fake, known, real, *again = self.discriminator(x, noise["layers"])[0].split(self.config.batch)
-        realness = softplus(-real.logsumexp(1)) + softplus(fake.logsumexp(1))
+        (labelled, label), (unlabelled,), config = batch["labelled"], batch["unlabelled"], self.config
+        made = [self.generate(noise["z"])]
+        if config.manifold:
+            made.append(self.generate(noise["z"] + config.manifold_step * normalize(noise["step"], dim=1)))
+        known = self.shown(labelled, noise["affine"])
+        real = self.shown(unlabelled, noise["affine"][len(labelled) :])
+        x = [*made, known, real]
+        sizes = [len(part) for part in x]
+        *fake, known, answers = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
+        realness = softplus(-answers.logsumexp(1)).mean() + softplus(fake[0].logsumexp(1)).mean()
         terms = {
-            "classes": cross_entropy(known, label),
-            "realness": 0.5 * self.config.unlabelled_weight * realness.mean(),
+            "classes": cross_entropy(known, self.noisy_labels(label, noise["label"])),
+            "realness": 0.5 * config.unlabelled_weight * realness,
         }
-        for other in again:
-            distance = (real.softmax(1) - other.softmax(1)).square().sum(1)
-            terms["consistency"] = self.config.consistency * distance.mean()
-        return terms
+        if config.manifold:
+            terms["manifold"] = config.manifold * (fake[0] - fake[1]).square().sum(1).mean()
+        if config.consistency:
+            shown = self.shown(unlabelled, noise["affine"][-len(unlabelled) :])
+            again = self.discriminator(shown, noise.get("again"))[0]
+            terms["consistency"] = config.consistency * (answers.softmax(1) - again.softmax(1)).square().sum(1).mean()
+        if config.radius:
+            terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
+        if config.entropy:
+            terms["entropy"] = config.entropy * conditional_entropy(answers)
+        if config.balance:
+            terms["balance"] = config.balance * (math.log(self.space.classes) - marginal_entropy(answers))
+        return terms | self.historical("discriminator")
+
+    def smoothness(self, x: Tensor, answers: Tensor, start: Tensor) -> Tensor:
+        """Mean divergence from ``answers``, logits (N, K), under virtual adversarial perturbations of x."""
+        flat = x.flatten(1)
+
+        def logits(moved: Tensor) -> Tensor:
+            return self.discriminator(moved.view_as(x))[0]
+
+        direction = adversarial_direction(logits, flat, answers, start.float(), difference=1.0)
+        return divergence(answers, logits(flat + self.config.radius * direction)).mean()
 
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
-        """Squared distance of the mean features of a real and a generated batch."""
-        (unlabelled,) = batch["unlabelled"]
-        x = torch.cat([self.shown(unlabelled, noise), self.generate(noise["z"])])
-        real, fake = self.discriminator(x, noise["layers"])[1].chunk(2)
-        return {"matching": (real.mean(0) - fake.mean(0)).square().mean()}
+        """Distance of the features of a real and a generated batch, or the cost of looking real."""
+        (unlabelled,), config = batch["unlabelled"], self.config
+        x = [self.shown(unlabelled, noise["affine"]), self.generate(noise["z"])]
+        sizes = [len(part) for part in x]
+        logits, features = self.discriminator(torch.cat(x), noise.get("layers"), sizes)
+        real, fake = features.split(sizes)
+        if config.matching == "none":
+            terms = {"realness": softplus(-logits[len(unlabelled) :].logsumexp(1)).mean()}
+        else:
+            terms = {"matching": MATCHING[config.matching](real, fake)}
+        if config.pull_away:
+            terms["pull_away"] = config.pull_away * pull_away(fake)
+        return terms | self.historical("generator")
 
-    def shown(self, x: Tensor, noise: Noise) -> Tensor:
-        """Real samples (N, *shape) in [−1, 1] as the discriminator sees them, (N, F) in [0, 1]."""
-        if self.config.augment:
-            x = affine(x, noise["affine"][: len(x)], self.config.augment)
-        return self._unit(x)
+    def noisy_labels(self, label: Tensor, draw: Tensor) -> Tensor:
+        """label: (N,), some replaced by a random class; draw: (N, 2) uniform in [0, 1]."""
+        other = (draw[:, 1] * self.space.classes).long()
+        return torch.where(draw[:, 0] < self.config.label_noise, other, label)
+
+    def historical(self, role: str) -> Terms:
+        """The distance to the past, where it is asked for."""
+        if not self.config.historical:
+            return {}
+        return {"historical": self.config.historical * self.past[role].distance(getattr(self, role))}
+
+    def after(self, player: Player, batch: Batch, noise: Noise) -> None:
+        if self.config.historical:
+            self.past[player.name].follow(getattr(self, player.name))
+
+    def shown(self, x: Tensor, draw: Tensor) -> Tensor:
+        """Real samples (N, *shape) in [−1, 1] as the discriminator sees them; draw: at least (N, 6)."""
+        return self._seen(affine(x, draw[: len(x)], self.config.augment) if self.config.augment else x)
 
     def generate(self, z: Tensor) -> Tensor:
-        """z: (N, latent) in [0, 1] → flat samples (N, F) in [0, 1]."""
-        return torch.sigmoid(self.generator(z).float())
+        """z: (N, latent) in [0, 1] → generated samples as the discriminator sees them."""
+        h = self.generator(z).float()
+        return torch.sigmoid(h) if self.config.network == "mlp" else torch.tanh(h)
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        x = data["unlabelled"].tensors[0]
-        rows = torch.randint(len(x), (500,), generator=generator, device=generator.device)
-        self.discriminator.start(self._unit(x[rows]), self.discriminator.draw(500, generator))
+        """Data-dependent start: on any samples for the ``mlp``, on labelled ones for ``conv``, as published."""
+        x = data["unlabelled" if self.config.network == "mlp" else "labelled"].tensors[0]
+        rows = torch.randint(len(x), (5 * self.config.batch,), generator=generator, device=generator.device)
+        self.discriminator.start(self._seen(x[rows]), self.discriminator.draw(len(rows), generator))
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        size = (1000, self.config.latent)
-        calibrate(self.generator, lambda: self.generate(torch.rand(size, generator=generator, device=generator.device)))
+        x, size, device = data["unlabelled"].tensors[0], self.config.batch, generator.device
+        rows = torch.randint(len(x), (10_000,), generator=generator, device=device)
+        calibrate(self.discriminator, lambda: [self.discriminator(self._seen(x[part])) for part in rows.split(1000)])
+        self.discriminator.minibatch.calibrate(self.discriminator(self._seen(x[rows[:1000]]))[1], size)
+        z = torch.rand(1000, self.config.latent, generator=generator, device=device)
+        calibrate(self.generator, lambda: self.generate(z))
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K)."""
-        return self.discriminator(self._unit(x))[0].softmax(1)
+        return self.discriminator(self._seen(x))[0].softmax(1)
+
+    @torch.no_grad()
+    def realness(self, x: Tensor) -> Tensor:
+        """x: samples (N, *shape) in [−1, 1] → log odds of being real rather than generated, (N,)."""
+        return self.discriminator(self._seen(x))[0].logsumexp(1)
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples in [−1, 1], (count, *shape). They match features, not pixels: not for looks."""
-        z = torch.rand(count, self.config.latent, generator=generator, device=generator.device)
-        return (2 * self.generate(z) - 1).unflatten(1, self.space.shape)
+        x = self.generate(torch.rand(count, self.config.latent, generator=generator, device=generator.device))
+        return x if self.config.network == "conv" else (2 * x - 1).unflatten(1, self.space.shape)
 
-    @staticmethod
-    def _unit(x: Tensor) -> Tensor:
-        return (x.flatten(1) + 1) / 2
+    def _seen(self, x: Tensor) -> Tensor:
+        return x if self.config.network == "conv" else (x.flatten(1) + 1) / 2
 
 
 @dataclass(eq=False, repr=False)
@@ -195,10 +283,10 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     """Semi-supervised classifier by feature matching; see the module's docstring.
 
     Args:
-        hidden, generator_hidden, latent, input_noise, layer_noise, unlabelled_weight, consistency,
-            augment: as in :class:`FeatureMatchingConfig`.
-        rate: learning rate of both players.
-        epsilon: Adam's, outside the root.
+        network ... augment: as in :class:`FeatureMatchingConfig`.
+        rate, beta1, epsilon: of the discriminator's Adam, and of the generator's where ``generator_rate``
+            is 0; epsilon stands outside the root.
+        generator_rate: learning rate of the generator; 0 for the same.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -206,20 +294,37 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     >>> model = FeatureMatchingGANClassifier(epochs=30, random_state=0).fit(X, y)  # doctest: +SKIP
     """
 
+    network: str = "mlp"
     hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[int, ...] = (500, 500)
+    width: int = 96
+    normalisation: str = "weight"
     latent: int = 100
     input_noise: float = 0.3
     layer_noise: float = 0.5
+    matching: str = "mean_square"
+    kernels: int = 0
     unlabelled_weight: float = 1.0
+    label_noise: float = 0.0
     consistency: float = 0.0
+    radius: float = 0.0
+    entropy: float = 0.0
+    balance: float = 0.0
+    manifold: float = 0.0
+    manifold_step: float = 1e-2
+    pull_away: float = 0.0
+    historical: float = 0.0
     augment: float = 0.0
+    unlabelled_batch: int = 0
     rate: float = 3e-3
+    generator_rate: float = 0.0
+    beta1: float = 0.5
     epsilon: float = 1e-4
 
     def make(self, space: Space) -> FeatureMatchingGAN:
-        config = FeatureMatchingConfig(
-            self.hidden, self.generator_hidden, self.latent, self.input_noise, self.layer_noise,
-            self.unlabelled_weight, self.consistency, self.augment, self.batch, Adam(self.rate, 0.5, epsilon=self.epsilon),
-        )
+        optimiser = Adam(self.rate, self.beta1, epsilon=self.epsilon)
+        generator_optimiser = Adam(self.generator_rate or self.rate, 0.5, epsilon=self.epsilon)
+        shared = {field.name for field in dataclasses.fields(FeatureMatchingConfig)} & set(self.get_params())
+        options = {name: getattr(self, name) for name in shared}
+        config = FeatureMatchingConfig(**options, optimiser=optimiser, generator_optimiser=generator_optimiser)
         return FeatureMatchingGAN(config, space)

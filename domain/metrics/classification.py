@@ -25,7 +25,7 @@ def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         wrong; ``nll``, the mean negative log-likelihood in nats; ``ece``, the expected calibration
         error in [0, 1].
     """
-    labels, probabilities = _checked(labels, probabilities)
+    labels, probabilities = checked(labels, probabilities, "scores")
     right = probabilities.argmax(axis=1) == labels
     likelihood = probabilities[np.arange(len(labels)), labels]
     return {
@@ -99,17 +99,18 @@ def _column(values: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _checked(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def checked(labels: np.ndarray, probabilities: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,) and float64 probabilities (N, K), or an error that begins with ``where``."""
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     if probabilities.ndim != 2 or not probabilities.size or labels.shape != probabilities.shape[:1]:
         raise InputError(
-            f"scores: 'labels' {labels.shape} and 'probabilities' {probabilities.shape} "
+            f"{where}: 'labels' {labels.shape} and 'probabilities' {probabilities.shape} "
             "must have shapes (N,) and (N, K) with N at least 1"
         )
     sums = probabilities.sum(axis=1)
     if not np.allclose(sums, 1, atol=1e-3) or probabilities.min() < 0:  # bfloat16 sums miss 1 by this much
-        raise InputError("scores: a row of 'probabilities' is not a distribution; apply a softmax first")
+        raise InputError(f"{where}: a row of 'probabilities' is not a distribution; apply a softmax first")
     classes = probabilities.shape[1]
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= classes:
-        raise InputError(f"scores: 'labels' must be integers from 0 to {classes - 1}; leave other rows out")
+        raise InputError(f"{where}: 'labels' must be integers from 0 to {classes - 1}; leave other rows out")
     return labels, probabilities

@@ -8,7 +8,7 @@ statistics, and :func:`calibrate` measures, once, those that are used after trai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,20 @@ class BatchNorm(nn.Module):
         if self.training:
             return nn.functional.batch_norm(x, None, None, self.weight, self.bias, training=True)
         return nn.functional.batch_norm(x, self.mean, self.variance, self.weight, self.bias)
+
+
+class BatchNormLinear(nn.Module):
+    """A linear layer without a bias, then batch normalisation of each batch among the rows."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=False)
+        self.norm = BatchNorm(outputs)
+
+    def forward(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
+        """x: (N, inputs) → (N, outputs); sizes: rows of each batch that is normalised by itself, Σ = N."""
+        y = self.linear(x)
+        return self.norm(y) if len(sizes) == 1 else torch.cat([self.norm(part) for part in y.split(sizes)])
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:

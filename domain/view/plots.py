@@ -6,13 +6,16 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+from domain.metrics.calibration import Reliability
 
 INK = "#010203"  # no other colour is this one, so it can be replaced in the file
 COLOURS = ("#d55e00", "#0088cc", "#2a9d6f", "#b07aa1", "#c9a227", "#8c6d5a")  # after Okabe and Ito
@@ -143,6 +146,110 @@ def response(bins: Sequence[Mapping[str, Any]], path: Path) -> None:
             axes.set(xlabel="incident energy [GeV]", ylabel=f"{what} [%]")
         figure.axes[0].legend()
         _save(figure, path)
+
+
+def reliability(series: Mapping[str, Reliability], path: Path) -> None:
+    """Accuracy against confidence, honest on the diagonal, above where the confidences lie.
+
+    Args:
+        series: name → binned answers, as :func:`domain.metrics.calibration.reliability` gives them;
+            all of one number of answers, such as before and after tempering.
+        path: SVG file to write.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.5, 4.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        upper.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=1)
+        for colour, (name, bins) in zip(COLOURS, series.items()):
+            filled = bins.count > 0
+            line = {"color": colour, "label": f"{name}, error {100 * bins.error:.2g} %"}
+            upper.plot(bins.confidence[filled], bins.accuracy[filled], "o-", markersize=4, **line)
+            share = bins.count / bins.count.sum()
+            lower.stairs(share, bins.edges, fill=True, color=colour, alpha=0.3)
+            lower.stairs(share, bins.edges, color=colour)
+        upper.set(ylabel="accuracy", ylim=(0, 1.02))
+        lower.set(xlabel="confidence", ylabel="share", xlim=(0, 1.02), ylim=(0, None))
+        figure.legend(loc="outside upper left")
+        _save(figure, path)
+
+
+def risk_coverage(series: Mapping[str, tuple[np.ndarray, np.ndarray]], path: Path) -> None:
+    """The error rate of the answers kept when the least confident are rejected; lower is better.
+
+    Grey are the oracle, which rejects errors first, and a random choice.
+
+    Args:
+        series: name of a signal of confidence → coverage (N,) and risk (N,), as
+            :func:`domain.metrics.calibration.risk_coverage` gives them for the same answers.
+        path: SVG file to write.
+    """
+    coverage, risk = next(iter(series.values()))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6, 2.8), layout="constrained")
+        axes = figure.subplots()
+        grey = {"color": INK, "alpha": 0.35, "linewidth": 1}
+        oracle = np.maximum(coverage - (1 - risk[-1]), 0) / coverage
+        axes.plot(100 * coverage, 100 * oracle, label="oracle", **grey)
+        axes.plot([0, 100], [100 * risk[-1]] * 2, "--", label="random", **grey)
+        for colour, (name, (coverage, risk)) in zip(COLOURS, series.items()):
+            axes.plot(100 * coverage, 100 * risk, color=colour, label=name)
+        top = 150 * risk[-1] or 1  # the first few answers of a poor signal may all be wrong
+        axes.set(xlabel="answers kept [%]", ylabel="errors among them [%]", xlim=(0, 100), ylim=(0, top))
+        figure.legend(loc="outside right upper")
+        _save(figure, path)
+
+
+class Compared(NamedTuple):
+    """One method beside what was published of it.
+
+    Attributes:
+        seeds: its figure for each seed; empty if it was not run.
+        ensemble: that of the seeds' ensemble, if there is one.
+        published: mean and standard deviation (None where it was not published), if there are any.
+    """
+
+    seeds: Sequence[float]
+    ensemble: float | None
+    published: tuple[float, float | None] | None
+
+
+def against_published(panels: Mapping[str, Mapping[str, Compared]], path: Path, label: str) -> None:
+    """A dot for each seed, a diamond for their ensemble, grey for the published mean ± deviation.
+
+    Args:
+        panels: title → method → figures above 0, drawn from above in this order, on one logarithmic axis.
+        path: SVG file to write.
+        label: what the figures are.
+    """
+    lines = [len(panel) + 1 for panel in panels.values()]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7, 0.3 * sum(lines) + 0.8), layout="constrained")
+        grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=lines)
+        for axes, (title, panel) in zip(grid.flat, panels.items()):
+            axes.set_title(title, loc="left", fontsize="medium")
+            for line, compared in enumerate(panel.values()):
+                _compared(axes, line, compared)
+            axes.set(xscale="log", yticks=range(len(panel)), ylim=(len(panel) - 0.4, -0.6))
+            axes.set_yticklabels(panel)
+            axes.grid(axis="x", alpha=0.25)
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel(label)
+        _save(figure, path)
+
+
+def _compared(axes: Axes, line: int, compared: Compared) -> None:
+    if compared.published:
+        mean, deviation = compared.published
+        low, high = max(mean - (deviation or 0), 0.5 * mean), mean + (deviation or 0)
+        axes.fill_betweenx([line - 0.38, line + 0.38], low, high, color=INK, alpha=0.18, linewidth=0)
+        axes.plot([mean] * 2, [line - 0.38, line + 0.38], color=INK, alpha=0.45, linewidth=1.2)
+    axes.plot(compared.seeds, [line] * len(compared.seeds), "o", color=COLOURS[1], alpha=0.55, markersize=5)
+    if compared.ensemble is not None:
+        axes.plot(compared.ensemble, line, "D", color=COLOURS[0], markersize=5)
 
 
 def _save(figure: Figure, path: Path) -> None:

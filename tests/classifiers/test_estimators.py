@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -91,6 +91,14 @@ def test_in_a_pipeline(digits: tuple[np.ndarray, np.ndarray]) -> None:
     X, y = digits
     model = make_pipeline(StandardScaler(), small(epochs=40))
     assert cross_val_score(model, X, y, cv=3).mean() > 0.8
+
+
+def test_a_grid_search_over_a_pipeline(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    X, y = digits
+    grid = {"featurematchingganclassifier__epochs": [1, 30]}
+    search = GridSearchCV(make_pipeline(StandardScaler(), small()), grid, cv=2).fit(X, y)
+    assert search.best_params_ == {"featurematchingganclassifier__epochs": 30}
+    assert search.score(X, y) > 0.9
 
 
 def test_needs_a_label(digits: tuple[np.ndarray, np.ndarray]) -> None:

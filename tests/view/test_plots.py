@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from domain.metrics import calibration
 from domain.view import plots
 
 EDGES = np.linspace(0, 1, 11)
 COUNTS = np.arange(10)
+RNG = np.random.default_rng(0)
+LABELS, PROBABILITIES = RNG.integers(3, size=300), RNG.dirichlet([1, 1, 1], size=300)
+RIGHT, CONFIDENCE = PROBABILITIES.argmax(1) == LABELS, PROBABILITIES.max(1)
 PLOTS: dict[str, Callable[[Path], None]] = {
     "histograms": lambda path: plots.histograms(
         [(f"observable {k}", EDGES, {"simulator": COUNTS, "surrogate": COUNTS[::-1], "again": COUNTS}) for k in range(4)], path
@@ -25,6 +29,21 @@ PLOTS: dict[str, Callable[[Path], None]] = {
             {"low": k, "high": k + 1, "simulator_bias": 0.0, "simulator_resolution": 0.1, "surrogate_bias": 0.01, "surrogate_resolution": 0.1}
             for k in range(3)
         ],
+        path,
+    ),
+    "reliability": lambda path: plots.reliability(
+        {
+            "as given": calibration.reliability(LABELS, PROBABILITIES),
+            "<tempered>": calibration.reliability(LABELS, calibration.tempered(PROBABILITIES, 3.0)),
+            "equal mass": calibration.reliability(LABELS, PROBABILITIES, equal_mass=True),
+        },
+        path,
+    ),
+    "risk_coverage": lambda path: plots.risk_coverage(
+        {
+            "confidence": calibration.risk_coverage(RIGHT, CONFIDENCE),
+            "<no signal>": calibration.risk_coverage(RIGHT, LABELS),
+        },
         path,
     ),
 }
