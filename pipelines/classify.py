@@ -48,7 +48,6 @@ from domain.space import Space
 from pipelines import launch, stage
 from pipelines.learn import training_samples
 
-
 SHARED_CODE = (
     "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/system.py", "domain/training.py",
     "domain/randomness.py", "domain/device.py",

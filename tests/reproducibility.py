@@ -167,9 +167,10 @@ def study(count: int, seed: int) -> bool:
     from tests import studies  # which uses this module
 
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        reference, seconds = studies.undisturbed(studies.copy(Path(first)), workers=2)
+        one, other = (studies.copy(Path(folder)) for folder in (first, second))
+        reference, seconds = studies.undisturbed(one, workers=2)
         print(f"from nothing: {seconds:.0f} s", flush=True)
-        training, ended, differing = studies.kills(studies.copy(Path(second)), reference, seconds, count, seed, workers=2)
+        training, ended, differing = studies.kills(other, reference, seconds, count, seed, workers=2)
     print(f"{count} kills, {training} of them with a training under way; {ended} runs came to their end")
     print(f"DIFFERS: {', '.join(sorted(differing))}" if differing else "results, labelled sets and probabilities are identical")
     return bool(differing)

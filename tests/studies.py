@@ -31,7 +31,11 @@ REPRODUCED = ("method", "labels", "seed", "metric", "value")  # the other column
 
 
 def copy(folder: Path) -> Path:
-    """The tiny study's parameters in an empty folder."""
+    """The tiny study's parameters in an empty folder, and the code, which nobody then changes under it."""
+    for name in ("domain", "pipelines", "tests"):
+        shutil.copytree(
+            reproducibility.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     yaml = YAML(typ="safe")
     content = yaml.load(reproducibility.ROOT / STUDY / "params.yaml")
     content["prepare"] = {"mnist_official": {"dataset": "digits", "test": 500}}
@@ -63,11 +67,14 @@ def run_stages() -> None:
 
 def start(folder: Path, workers: int) -> subprocess.Popen[str]:
     """The stages in a process of their own."""
-    settings = {"PYTHONPATH": str(reproducibility.ROOT), "SIMULACRA_WORKERS": str(workers), "SIMULACRA_CHECKPOINT_SECONDS": "0.1"}
-    command = [sys.executable, "-m", "tests.studies"]
-    environment = reproducibility.environment(**settings)
+    settings = {"SIMULACRA_WORKERS": str(workers), "SIMULACRA_CHECKPOINT_SECONDS": "0.1"}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.studies"],
+        cwd=folder,
+        env=reproducibility.environment(**settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -78,7 +85,10 @@ def outcome(folder: Path, process: subprocess.Popen[str]) -> dict[str, object]:
         raise SystemExit(f"the study failed in {folder}:\n{errors[-3000:]}")
     with open(folder / STUDY / "results.csv", newline="") as stream:
         results = [tuple(row[column] for column in REPRODUCED) for row in csv.DictReader(stream)]
-    files = [folder / STUDY / "labelled.csv", *sorted(folder.glob("data/classified/*/predictions.safetensors"))]
+    files = [
+        folder / STUDY / "labelled.csv",
+        *sorted(folder.glob("data/classified/*/predictions.safetensors")),
+    ]
     return {"results.csv": results, **{str(file.relative_to(folder)): file.read_bytes() for file in files}}
 
 
@@ -88,7 +98,7 @@ def differences(reference: dict[str, object], other: dict[str, object]) -> set[s
 
 
 def erase(folder: Path) -> None:
-    """Leave nothing but the parameters."""
+    """Leave nothing but the parameters and the code."""
     shutil.rmtree(folder / "data")
     for path in (folder / STUDY).iterdir():
         if path.name != "params.yaml":

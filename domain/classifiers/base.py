@@ -28,7 +28,7 @@ from domain.errors import InputError
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
 from domain.system import Stream, System
-from domain.training import Budget, fit
+from domain.training import Budget, History, fit
 
 _ONE_AT_A_TIME = threading.Lock()  # all threads share the generator that start values come from
 
@@ -94,6 +94,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on X, vectors (N, F) or images (N, H, W) or (N, C, H, W), and y (N,), −1 = unlabelled."""
+        system, streams, budget, seed = self.prepare(X, y)
+        history = fit(
+            system, streams, budget, seed, device=self.device,
+            checkpoint=Path(self.checkpoint) if self.checkpoint else None, save_seconds=self.save_seconds,
+            progress=type(self).__name__ if self.verbose else None,
+        )
+        return self.adopt(system, history)
+
+    def prepare(self, X: Any, y: Any) -> tuple[ClassifyingSystem, Mapping[str, Stream], Budget, int]:
+        """Check and encode the samples; return what :func:`domain.training.fit` takes."""
         image = tuple(X.shape[1:]) if getattr(X, "ndim", 2) > 2 else None
         X, y = validate_data(self, _vectors(X), y, dtype=np.float32)
         check_classification_targets(y)
@@ -108,17 +118,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.space_, self.shape_ = self._space(image), image or X.shape[1:]
         seed = _seed(self.random_state)
         with _ONE_AT_A_TIME, scoped_seed(seed, "start values"):
-            self.system_ = self.make(self.space_)
+            system = self.make(self.space_)
         budget = Budget(
             steps=self.epochs * math.ceil(len(X) / self.batch), hold=self.hold, average=self.average,
             precision=self.precision, log_every=max(1, math.ceil(len(X) / self.batch)),
         )
-        self.history_ = fit(
-            self.system_, self.system_.streams(self._encoded(X), torch.from_numpy(label)), budget, seed,
-            device=self.device, checkpoint=Path(self.checkpoint) if self.checkpoint else None, save_seconds=self.save_seconds,
-            progress=type(self).__name__ if self.verbose else None,
-        )
-        self.system_.to("cpu").requires_grad_(False)
+        return system, system.streams(self._encoded(X), torch.from_numpy(label)), budget, seed
+
+    def adopt(self, system: ClassifyingSystem, history: History) -> Self:
+        """Become the estimator of a trained system."""
+        self.system_, self.history_ = system.to("cpu").requires_grad_(False), history
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

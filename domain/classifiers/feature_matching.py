@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy, normalize, softplus
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, Fraction, Natural, NonNegative
 from domain.errors import InputError
+from domain.graph import spread, surest
 from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
 from domain.nets.dcgan import Generator
@@ -59,6 +60,8 @@ class FeatureMatchingConfig(Config):
             or with ``none`` the non-saturating cost of looking real.
         kernels: of minibatch discrimination; meant for ``matching="none"``.
         unlabelled_weight: weight of the realness terms against the labelled one.
+        spread: how many samples of each class get a label beforehand by label spreading on the graph of
+            all samples (``domain/graph.py``), the surest first; 0 for none.
         label_noise: share of the labels that are replaced by a random class in each step.
         consistency: weight of the squared distance between the class probabilities of two noisy
             passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242).
@@ -91,6 +94,7 @@ class FeatureMatchingConfig(Config):
     matching: Matching = "mean_square"
     kernels: Natural = 0
     unlabelled_weight: NonNegative = 1.0
+    spread: Natural = 0
     label_noise: Fraction = 0.0
     consistency: NonNegative = 0.0
     radius: NonNegative = 0.0
@@ -140,6 +144,9 @@ class FeatureMatchingGAN(ClassifyingSystem):
             self.past = nn.ModuleDict({role: ParameterHistory(getattr(self, role)) for role in self.averaged})
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
+        if self.config.spread:
+            array = label.numpy()
+            label = torch.from_numpy(surest(spread(x.numpy(), array), array, self.config.spread))
         known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
@@ -305,6 +312,7 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     matching: str = "mean_square"
     kernels: int = 0
     unlabelled_weight: float = 1.0
+    spread: int = 0
     label_noise: float = 0.0
     consistency: float = 0.0
     radius: float = 0.0

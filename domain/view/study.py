@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
+TRUST = {  # metric → column
+    "nll": "nll",
+    "ece": "ece",
+    "brier": "brier",
+    "errors_removed": "rejected",
+    "errors_removed_oracle": "oracle",
+}
 
 
-def page(record: Mapping[str, Any]) -> str:
+def page(record: Mapping[str, Any], with_trust: bool) -> str:
     """The whole page.
 
     Args:
@@ -17,16 +24,17 @@ def page(record: Mapping[str, Any]) -> str:
             method at one number of labels: ``seeds`` (→ errors), ``single`` (metric → ``mean``, ``sd``,
             ``median``, ``worst``, ``n``; None where nothing was run), ``ensemble`` (metric → value, or None),
             ``core_hours``, ``hardware`` and, in the main table, ``published``, ``published_ensemble``.
+        with_trust: whether reliability.svg and risk_coverage.svg lie beside it.
     """
-    run = [row for row in record["rows"] if row["single"]]
-    parts = [f"# {record['title']}", *missing(record["missing"])]
-    parts += [f"Figures are {unit(record)}{among(record)}, mean ± standard deviation over seeds; fewer is better."]
+    parts = [f"# {record['title']}", *missing(record["missing"]), introduction(record)]
     parts += [errors(record["rows"], published=True)]
     parts += ["![Each dot is one seed, the diamond the ensemble, grey the published figure](errors.svg)"]
     for task, table in record["apart"].items():
         parts += [f"## {name(task)}", table["note"], errors(table["rows"], published=False)]
-    parts += ["## Can its doubts be trusted?", f"{explanation(record)}", trust(run)]
-    parts += ["![Reliability](reliability.svg)", "![Risk and coverage](risk_coverage.svg)"]
+    parts += ["## Can its doubts be trusted?", explanation(record), trust(record["rows"])]
+    parts += (
+        ["![Reliability](reliability.svg)", "![Risk and coverage](risk_coverage.svg)"] if with_trust else []
+    )
     parts += ["## What the figures rest on", "\n".join(f"- {sentence}" for sentence in record["rests_on"])]
     return "\n\n".join(parts) + "\n"
 
@@ -36,23 +44,28 @@ def unit(record: Mapping[str, Any]) -> str:
     return "wrong answers" if record["unit"] == "errors" else "wrong answers [%]"
 
 
-def among(record: Mapping[str, Any]) -> str:
-    """Out of how many, where that is known."""
-    return f" among {record['test']:,} test samples" if record["test"] else ""
+def introduction(record: Mapping[str, Any]) -> str:
+    """What the main table shows."""
+    among = f" among {record['test']:,} test samples" if record["test"] else ""
+    return (
+        f"Figures are {unit(record)}{among}, mean ± standard deviation over seeds; fewer is better. The ensemble "
+        "answers with the mean of all seeds' probabilities, each seed with labels of its own, as published."
+    )
 
 
 def missing(tasks: Sequence[str]) -> list[str]:
     """A sentence where there are such tasks."""
-    return [f"**Not whole:** {', '.join(tasks)} {'has' if len(tasks) == 1 else 'have'} not been run."] if tasks else []
+    verb = "has" if len(tasks) == 1 else "have"
+    return [f"**Not whole:** {', '.join(tasks)} {verb} not been run."] if tasks else []
 
 
 def explanation(record: Mapping[str, Any]) -> str:
     """What the columns of :func:`trust` mean."""
     rejected = f"{100 * record['rejected']:g} %"
     return (
-        "Likelihood in nats, expected calibration error over 15 bins of equal width and Brier score, all lower is better. "
-        f"Rejected: the share of all errors among the {rejected} least confident answers; a random choice of answers has "
-        f"{rejected} of them, and the oracle knows the labels. Single is the mean over seeds."
+        "Likelihood in nats, expected calibration error over 15 bins of equal width and Brier score, all lower "
+        f"is better. Rejected: the share of all errors among the {rejected} least confident answers; a random "
+        f"choice of answers has {rejected} of them, and the oracle knows the labels. Single is the mean over seeds."
     )
 
 
@@ -68,29 +81,31 @@ def error_cells(row: Row, published: bool) -> list[str]:
     of = row["single"]["test_errors"] if row["single"] else None
     cells = [str(row["labels"]), name(row["method"]), str(len(row["seeds"]) or "")]
     cells += [spread(of["mean"], of["sd"]), number(of["median"]), number(of["worst"])] if of else [""] * 3
-    cells += [" ".join(map(number, row["seeds"].values())), number(row["ensemble"]["test_errors"]) if row["ensemble"] else ""]
-    cells += [spread(*row[key]) if row[key] else "" for key in ("published", "published_ensemble") if published]
+    cells += [" ".join(map(number, row["seeds"].values()))]
+    cells += [number(row["ensemble"]["test_errors"]) if row["ensemble"] else ""]
+    if published:
+        cells += [spread(*row[key]) if row[key] else "" for key in ("published", "published_ensemble")]
     return [*cells, "" if row["core_hours"] is None else f"{row['core_hours']:.2g}", row["hardware"]]
 
 
 def trust(rows: Sequence[Row]) -> str:
-    """Calibration and rejection of every method, single and as an ensemble."""
-    metrics = {"nll": "nll", "ece": "ece", "brier": "brier", "errors_removed": "rejected", "errors_removed_oracle": "oracle"}
-    columns = ["labels", "method", *metrics.values(), *(f"ensemble: {title}" for title in metrics.values())]
-    return table(columns, (trust_cells(row, list(metrics)) for row in rows))
+    """Calibration and rejection of every method that was run, single and as an ensemble."""
+    columns = ["labels", "method", *TRUST.values(), *(f"ensemble: {title}" for title in TRUST.values())]
+    return table(columns, (trust_cells(row) for row in rows if row["single"]))
 
 
-def trust_cells(row: Row, metrics: Sequence[str]) -> list[str]:
+def trust_cells(row: Row) -> list[str]:
     """One line of :func:`trust`."""
-    singles = [row["single"][metric]["mean"] if row["single"][metric] else None for metric in metrics]
-    ensembles = [row["ensemble"][metric] if row["ensemble"] else None for metric in metrics]
+    singles = [row["single"][metric]["mean"] if row["single"][metric] else None for metric in TRUST]
+    ensembles = [row["ensemble"][metric] if row["ensemble"] else None for metric in TRUST]
     return [str(row["labels"]), name(row["method"]), *(small(value) for value in singles + ensembles)]
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; a pipe or a line break in a cell would end it, so they are replaced."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(' '.join(cell.replace('|', '/').split()) for cell in line)} |" for line in lines)
+    tidy = [[" ".join(cell.replace("|", "/").split()) for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in tidy)
 
 
 def name(identifier: str) -> str:

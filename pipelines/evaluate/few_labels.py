@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,8 +33,11 @@ from domain.metrics.classification import summary
 from domain.view import plots, study
 from pipelines import stage
 from pipelines.classify import table
-from pipelines.evaluate import Record
-from pipelines.evaluate.runs import CLASSIFIED, ENSEMBLE, PREDICTIONS, REJECTED, Cost, Entry, answers, read, read_table
+from pipelines.evaluate import Record, runs
+from pipelines.evaluate.runs import ENSEMBLE, Cost, Entry, Measured
+
+RESULTS = ("method", "labels", "seed", "metric", "value", *Cost._fields)
+LABELLED = ("methods", "labels", "seed", "rows")
 
 Published = Mapping[str, Mapping[str, tuple[NonNegative, NonNegative | None]]]
 
@@ -69,38 +72,43 @@ class FewLabels(Config):
         super().__post_init__()
         for task in self.apart:
             if task not in self.tasks:
-                raise InputError(f"FewLabels.apart: {task!r} is none of the tasks; {suggestion(task, self.tasks)}")
+                raise InputError(
+                    f"FewLabels.apart: {task!r} is none of the tasks; {suggestion(task, self.tasks)}"
+                )
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.study)
     file = (folder / "params.yaml").as_posix()
-    config, where = stage.parameters(FewLabels, file, "evaluate", "few_labels"), f"{file}: evaluate.few_labels"
-    missing = [task for task in config.tasks if not (CLASSIFIED / task / PREDICTIONS).exists()]
+    where = f"{file}: evaluate.few_labels"
+    config = stage.parameters(FewLabels, file, "evaluate", "few_labels")
+    missing = [task for task in config.tasks if not runs.predictions(task).exists()]
     if missing and not arguments.partial:
-        raise InputError(
-            f"{where}.tasks: {missing[0]} has not been run; run `dvc repro {folder.as_posix()}/dvc.yaml:classify@{missing[0]}`, "
-            "or see what there is with --partial"
-        )
+        mend = f"run `dvc repro {folder.as_posix()}/dvc.yaml:classify@{missing[0]}`, or add --partial"
+        raise InputError(f"{where}.tasks: {missing[0]} has not been run; {mend}")
     tasks = {task: labels for task, labels in config.tasks.items() if task not in missing}
-    entries = [entry for task, labels in tasks.items() for entry in read(task, labels)]
+    entries = [entry for task, labels in tasks.items() for entry in runs.read(task, labels)]
     check(entries, where)
     drawn = [entry for entry in entries if (entry.method, entry.labels) == (config.method, config.labels)]
     if not drawn and not missing:
-        raise InputError(f"{where}.method: no task has an arm {config.method!r} with {config.labels} labels; name one that has")
-    record = summed(entries, config, missing)
-    with contextlib.ExitStack() as outputs:
-
-        def new(name: str) -> Path:
-            return outputs.enter_context(whole_file(folder / name))
-
-        table(new("results.csv"), ("method", "labels", "seed", "metric", "value", *Cost._fields), results(entries))
-        table(new("labelled.csv"), ("methods", "labels", "seed", "rows"), labelled_sets(tasks, where))
+        what = f"no task has an arm {config.method!r} with {config.labels} labels"
+        raise InputError(f"{where}.method: {what}; name one that has")
+    with none_or_all(folder) as new:
+        table(new("results.csv"), RESULTS, results(entries))
+        table(new("labelled.csv"), LABELLED, runs.labelled_sets(tasks, f"{where}.tasks"))
+        record = summed(entries, config, missing)
         write_json(new("summary.json"), record)
-        new("summary.md").write_text(study.page(record))
+        new("summary.md").write_text(study.page(record, with_trust=bool(drawn)))
         draw_errors(record, new("errors.svg"))
         for entry in drawn:
             draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
+
+
+@contextlib.contextmanager
+def none_or_all(folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Yield what gives the temporary path of a file; all are renamed into the folder if the block succeeds."""
+    with contextlib.ExitStack() as files:
+        yield lambda name: files.enter_context(whole_file(folder / name))
 
 
 def check(entries: Sequence[Entry], where: str) -> None:
@@ -119,32 +127,29 @@ def results(entries: Iterable[Entry]) -> Iterable[tuple[object, ...]]:
             cost = Cost.total(entry.costs.values()) if seed == ENSEMBLE else entry.costs[seed]
             seconds = "" if cost.seconds is None else f"{cost.seconds:.1f}"
             for metric, value in values.items():
-                yield entry.method, entry.labels, seed, metric, "" if value is None else f"{value:.6g}", seconds, *cost[1:]
-
-
-def labelled_sets(tasks: Mapping[str, int], where: str) -> list[tuple[str, int, int, str]]:
-    """Each labelled set once, with the methods that saw it: equal seeds share one."""
-    sets: dict[tuple[int, int, str], set[str]] = {}
-    for task, labels in tasks.items():
-        for row in read_table(CLASSIFIED / task / "labelled.csv"):
-            if (seen := len(row["rows"].split())) != labels:
-                raise InputError(f"{where}.tasks.{task}: is {labels}, but its arm {row['arm']!r} saw {seen} labels; correct it")
-            sets.setdefault((labels, int(row["seed"]), row["rows"]), set()).add(row["arm"])
-    return [(" ".join(sorted(methods)), *key) for key, methods in sorted(sets.items())]
+                figure = "" if value is None else f"{value:.6g}"
+                yield entry.method, entry.labels, seed, metric, figure, seconds, *cost[1:]
 
 
 def summed(entries: Sequence[Entry], config: FewLabels, missing: Sequence[str]) -> Record:
     """``summary.json``: the rows of every table."""
-    together = [row_of(entry, config) for entry in entries if entry.task not in config.apart]
-    apart = {task: [row_of(entry, config) for entry in entries if entry.task == task] for task in config.apart}
+    of_task: dict[str, list[Record]] = {task: [] for task in config.tasks}
+    for entry in entries:
+        of_task[entry.task].append(row_of(entry, config))
+    apart = {task: of_task.pop(task) for task in config.apart}
+    compared = [row for rows in of_task.values() for row in rows]
     return {
         "title": config.title,
         "unit": config.unit,
         "test": len(entries[0].truth) if entries else None,
-        "rejected": REJECTED,
+        "rejected": runs.REJECTED,
         "missing": list(missing),
-        "rows": best_first([beside(row, config) for row in together + not_run(together, config)]),
-        "apart": {task: {"note": config.apart[task], "rows": best_first(rows)} for task, rows in apart.items() if rows},
+        "rows": best_first([beside(row, config) for row in compared + not_run(compared, config)]),
+        "apart": {
+            task: {"note": config.apart[task], "rows": best_first(rows)}
+            for task, rows in apart.items()
+            if rows
+        },
         "rests_on": list(config.rests_on),
     }
 
@@ -152,25 +157,28 @@ def summed(entries: Sequence[Entry], config: FewLabels, missing: Sequence[str]) 
 def row_of(entry: Entry, config: FewLabels) -> Record:
     """One method at one number of labels: each metric over its seeds, and of their ensemble."""
     scale = 100 / len(entry.truth) if config.unit == "percent" else 1
-    measured = {seed: {**values, "test_errors": scale * values["test_errors"]} for seed, values in entry.measured.items()}
+    measured = {
+        seed: {**values, "test_errors": scale * values["test_errors"]}
+        for seed, values in entry.measured.items()
+    }
     ensemble = measured.pop(ENSEMBLE, None)
-    columns = {metric: [values[metric] for values in measured.values()] for metric in measured[next(iter(measured))]}
-    cost = Cost.total(entry.costs.values())
+    hours = [cost.core_hours for cost in entry.costs.values()]
     return {
         "labels": entry.labels,
         "method": entry.method,
         "seeds": {seed: values["test_errors"] for seed, values in measured.items()},
-        "single": {metric: over_seeds(metric, values) for metric, values in columns.items()},
+        "single": {metric: over_seeds(metric, measured.values()) for metric in runs.METRICS},
         "ensemble": ensemble,
-        "core_hours": None if cost.seconds is None else float(np.mean([each.core_hours for each in entry.costs.values()])),
-        "hardware": cost.hardware,
+        "core_hours": None if None in hours else sum(hours) / len(hours),
+        "hardware": Cost.total(entry.costs.values()).hardware,
     }
 
 
-def over_seeds(metric: str, values: Sequence[float | None]) -> Record | None:
+def over_seeds(metric: str, measured: Iterable[Measured]) -> Record | None:
     """Mean, spread, median and worst of a metric over the seeds for which it exists, if for any."""
-    known = np.array([value for value in values if value is not None])
-    return summary(known, "higher" if metric.startswith("errors_removed") else "lower") if len(known) else None
+    known = np.array([values[metric] for values in measured if values[metric] is not None])
+    better = "higher" if metric.startswith("errors_removed") else "lower"
+    return summary(known, better) if len(known) else None
 
 
 def not_run(rows: Sequence[Record], config: FewLabels) -> list[Record]:
@@ -190,7 +198,11 @@ def beside(row: Record, config: FewLabels) -> Record:
 
 def best_first(rows: list[Record]) -> list[Record]:
     """Rows by labels, then by errors; what has only been published stands where it belongs among them."""
-    return sorted(rows, key=lambda row: (row["labels"], row["single"]["test_errors"]["mean"] if row["single"] else row["published"][0]))
+
+    def place(row: Record) -> tuple[int, float]:
+        return row["labels"], row["single"]["test_errors"]["mean"] if row["single"] else row["published"][0]
+
+    return sorted(rows, key=place)
 
 
 def draw_errors(record: Record, path: Path) -> None:
@@ -205,12 +217,16 @@ def draw_errors(record: Record, path: Path) -> None:
 
 def draw_trust(entry: Entry, reliability_svg: Path, risk_coverage_svg: Path) -> None:
     """Calibration and rejection of single networks, pooled over the seeds, and of their ensemble."""
-    series = {"single": entry.pooled, **({} if entry.ensemble is None else {ENSEMBLE: (entry.truth, entry.ensemble)})}
-    plots.reliability({name: reliability(*pair) for name, pair in series.items()}, reliability_svg)
-    plots.risk_coverage({name: risk_coverage(*answers(*pair)) for name, pair in series.items()}, risk_coverage_svg)
+    series = {"single": entry.pooled}
+    if entry.ensemble is not None:
+        series[ENSEMBLE] = (entry.truth, entry.ensemble)
+    calibration = {name: reliability(*pair) for name, pair in series.items()}
+    rejection = {name: risk_coverage(*runs.answers(*pair)) for name, pair in series.items()}
+    plots.reliability(calibration, reliability_svg)
+    plots.risk_coverage(rejection, risk_coverage_svg)
 
 
 if __name__ == "__main__":
-    made = stage.parser(__name__, reads_parameters=False, study="the study's folder, which holds its params.yaml")
+    made = stage.parser(__name__, reads_parameters=False, study="folder of the study, with its params.yaml")
     made.add_argument("--partial", action="store_true", help="write what there is, though tasks are missing")
     stage.run(main, made)

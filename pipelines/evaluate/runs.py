@@ -12,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.ensemble import mean_probabilities
+from domain.errors import InputError
 from domain.metrics.calibration import brier, errors_removed
 from domain.metrics.classification import scores
 from pipelines import stage
 
 CLASSIFIED = Path("data/classified")
-PREDICTIONS = "predictions.safetensors"
 ENSEMBLE = "ensemble"  # stands where a seed does
 REJECTED = 0.01  # the share of the answers that is left to a human
 
+METRICS = ("test_errors", "nll", "ece", "brier", "errors_removed", "errors_removed_oracle")
 Measured = dict[str, float | None]
 
 
@@ -71,7 +72,11 @@ class Entry:
     @cached_property
     def measured(self) -> dict[str, Measured]:
         """Seed, and last the ensemble if there is one → metric → value."""
-        members = dict(self.probabilities) if self.ensemble is None else {**self.probabilities, ENSEMBLE: self.ensemble}
+        members = (
+            dict(self.probabilities)
+            if self.ensemble is None
+            else {**self.probabilities, ENSEMBLE: self.ensemble}
+        )
         return {seed: measure(self.truth, p) for seed, p in members.items()}
 
     @property
@@ -90,14 +95,9 @@ def measure(truth: np.ndarray, probabilities: np.ndarray) -> Measured:
     """
     removed = errors_removed(*answers(truth, probabilities), REJECTED)
     of_class = scores(truth, probabilities)
-    return {
-        "test_errors": of_class["errors"],
-        "nll": of_class["nll"],
-        "ece": of_class["ece"],
-        "brier": brier(truth, probabilities),
-        "errors_removed": removed["removed"],
-        "errors_removed_oracle": removed["oracle"],
-    }
+    values = [of_class[name] for name in ("errors", "nll", "ece")]
+    values += [brier(truth, probabilities), removed["removed"], removed["oracle"]]
+    return dict(zip(METRICS, values, strict=True))
 
 
 def answers(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,9 +105,14 @@ def answers(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, n
     return probabilities.argmax(1) == truth, probabilities.max(1)
 
 
+def predictions(task: str) -> Path:
+    """Where classify leaves a task's probabilities."""
+    return CLASSIFIED / task / "predictions.safetensors"
+
+
 def read(task: str, labels: int) -> list[Entry]:
     """The arms of one task, by name."""
-    stored = stage.tensors(CLASSIFIED / task / PREDICTIONS)
+    stored = stage.tensors(predictions(task))
     truth, costs = stored.pop("label"), read_costs(task)
     runs: dict[str, list[int]] = {}
     for method, _, seed in sorted(key.rpartition("/") for key in stored):
@@ -127,8 +132,28 @@ def read_costs(task: str) -> dict[tuple[str, str], Cost]:
     file = CLASSIFIED / f"{task}.runs.csv"
     rows = read_table(file) if file.exists() else []
     return {
-        (row["arm"], row["seed"]): Cost(float(row["seconds"]), row["hardware"], row["threads"], row["revision"]) for row in rows
+        (row["arm"], row["seed"]): Cost(
+            float(row["seconds"]), row["hardware"], row["threads"], row["revision"]
+        )
+        for row in rows
     }
+
+
+def labelled_sets(tasks: Mapping[str, int], where: str) -> list[tuple[str, int, int, str]]:
+    """Each labelled set once: the methods that saw it, labels, seed, rows of the sample file.
+
+    Args:
+        tasks: task → labels; equal labels and seeds share a set.
+        where: the tasks' place in the parameter file, for errors.
+    """
+    sets: dict[tuple[int, int, str], set[str]] = {}
+    for task, labels in tasks.items():
+        for row in read_table(CLASSIFIED / task / "labelled.csv"):
+            if (seen := len(row["rows"].split())) != labels:
+                what = f"is {labels}, but its arm {row['arm']!r} saw {seen} labels"
+                raise InputError(f"{where}.{task}: {what}; correct it")
+            sets.setdefault((labels, int(row["seed"]), row["rows"]), set()).add(row["arm"])
+    return [(" ".join(sorted(methods)), *key) for key, methods in sorted(sets.items())]
 
 
 def read_table(file: Path) -> list[dict[str, str]]:

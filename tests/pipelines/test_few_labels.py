@@ -20,7 +20,15 @@ from pipelines.prepare import Prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = sorted(path.parent for path in ROOT.glob("studies/*/params.yaml"))
-OUTPUTS = {"results.csv", "labelled.csv", "summary.md", "summary.json", "errors.svg", "reliability.svg", "risk_coverage.svg"}
+OUTPUTS = {
+    "results.csv",
+    "labelled.csv",
+    "summary.md",
+    "summary.json",
+    "errors.svg",
+    "reliability.svg",
+    "risk_coverage.svg",
+}
 ENTRY: dict[str, Any] = {
     "title": "Letters with few labels",
     "method": "matching",
@@ -46,11 +54,18 @@ def write_task(task: str, arms: dict[str, int], labels: int) -> None:
     folder = Path("data/classified") / task
     folder.mkdir(parents=True)
     runs = [(arm, seed) for arm, count in arms.items() for seed in range(count)]
-    save_file({"label": LABEL, **{f"{arm}/{seed}": guesses(len(arm) + seed) for arm, seed in runs}}, folder / "predictions.safetensors")
+    save_file(
+        {"label": LABEL, **{f"{arm}/{seed}": guesses(len(arm) + seed) for arm, seed in runs}},
+        folder / "predictions.safetensors",
+    )
     rows = [(arm, seed, " ".join(str(seed + k) for k in range(labels))) for arm, seed in runs]
     classify.table(folder / "labelled.csv", ("arm", "seed", "rows"), rows)
     costs = [(arm, seed, "1800.0", "a processor", 2, "abc") for arm, seed in runs]
-    classify.table(folder.with_name(f"{task}.runs.csv"), ("arm", "seed", "seconds", "hardware", "threads", "revision"), costs)
+    classify.table(
+        folder.with_name(f"{task}.runs.csv"),
+        ("arm", "seed", "seconds", "hardware", "threads", "revision"),
+        costs,
+    )
 
 
 @pytest.fixture
@@ -79,12 +94,28 @@ def test_tables_are_whole(evaluate: Callable[..., Path]) -> None:
     folder = evaluate()
     assert {path.name for path in folder.iterdir()} == OUTPUTS | {"params.yaml"}
     rows = read(folder / "results.csv")
-    assert list(rows[0]) == ["method", "labels", "seed", "metric", "value", "seconds", "hardware", "threads", "revision"]
+    assert list(rows[0]) == [
+        "method",
+        "labels",
+        "seed",
+        "metric",
+        "value",
+        "seconds",
+        "hardware",
+        "threads",
+        "revision",
+    ]
     keys = [(row["method"], row["labels"], row["seed"], row["metric"]) for row in rows]
     assert len(set(keys)) == len(keys) == 6 * (11 + 1 + 1 + 2 + 1 + 1)
-    assert [row["seed"] for row in rows if row["method"] == "matching" and row["labels"] == "10"][::6] == [*map(str, range(11)), "ensemble"]
+    assert [row["seed"] for row in rows if row["method"] == "matching" and row["labels"] == "10"][::6] == [
+        *map(str, range(11)),
+        "ensemble",
+    ]
     sets = read(folder / "labelled.csv")
-    assert [row["methods"] for row in sets if row["seed"] == "0"] == ["matching neighbour no_noise", "matching"]
+    assert [row["methods"] for row in sets if row["seed"] == "0"] == [
+        "matching neighbour no_noise",
+        "matching",
+    ]
     assert len(sets) == 11 + 2
 
 
@@ -93,7 +124,9 @@ def test_figures_are_those_of_the_probabilities(evaluate: Callable[..., Path]) -
     members = [guesses(len("matching") + seed) for seed in range(11)]
     one, all_of_them = scores(LABEL, members[10]), scores(LABEL, np.mean(members, 0, dtype=np.float64))
     assert float(rows["matching", "10", "10", "test_errors"]["value"]) == one["errors"]
-    ensemble = {metric: rows["matching", "10", "ensemble", metric] for metric in ("test_errors", "nll", "ece")}
+    ensemble = {
+        metric: rows["matching", "10", "ensemble", metric] for metric in ("test_errors", "nll", "ece")
+    }
     assert [float(row["value"]) for row in ensemble.values()] == pytest.approx(
         [all_of_them[metric] for metric in ("errors", "nll", "ece")], rel=1e-5
     )
@@ -110,7 +143,13 @@ def test_summary(evaluate: Callable[..., Path]) -> None:
     assert [row["method"] for row in summary["apart"]["letters_ablation"]["rows"]] == ["no_noise"]
     assert "no_noise" not in {row["method"] for row in summary["rows"]}, "what stands apart is not ranked"
     assert {"elsewhere", "matching", "neighbour"} == {row["method"] for row in summary["rows"]}
-    for words in ("12.5 ± 3", "| 20 | elsewhere |", "Read it with care.", "- Nothing but chance.", "among 200 test samples"):
+    for words in (
+        "12.5 ± 3",
+        "| 20 | elsewhere |",
+        "Read it with care.",
+        "- Nothing but chance.",
+        "among 200 test samples",
+    ):
         assert words in page
     percent = json.loads((evaluate(unit="percent") / "summary.json").read_text())["rows"]
     assert [next(iter(r["seeds"].values()), None) for r in percent if r["method"] == "neighbour"] == [
@@ -127,13 +166,20 @@ def test_without_a_record_of_costs(evaluate: Callable[..., Path]) -> None:
     Path("data/classified/letters_10.runs.csv").unlink()
     folder = evaluate()
     assert {row["seconds"] for row in read(folder / "results.csv") if row["labels"] == "10"} == {"", "1800.0"}
-    row = next(row for row in json.loads((folder / "summary.json").read_text())["rows"] if row["method"] == "matching")
+    row = next(
+        row
+        for row in json.loads((folder / "summary.json").read_text())["rows"]
+        if row["method"] == "matching"
+    )
     assert row["core_hours"] is None
 
 
 def test_missing_task(evaluate: Callable[..., Path]) -> None:
     tasks = {**ENTRY["tasks"], "letters_50": 50}
-    with pytest.raises(SystemExit, match=r"letters_50 has not been run; run `dvc repro studies/letters/dvc.yaml:classify@letters_50`"):
+    with pytest.raises(
+        SystemExit,
+        match=r"letters_50 has not been run; run `dvc repro studies/letters/dvc.yaml:classify@letters_50`",
+    ):
         evaluate(tasks=tasks)
     folder = Path("studies/letters")
     assert {path.name for path in folder.iterdir()} == {"params.yaml"}
@@ -151,7 +197,9 @@ def test_missing_task(evaluate: Callable[..., Path]) -> None:
         ({"published": {"matching": {10: [12.5]}}}, r"published.matching.10: has 1 entries, must have 2"),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_and_nothing_is_written(evaluate: Callable[..., Path], changes: dict[str, Any], message: str) -> None:
+def test_mistakes_are_named_and_nothing_is_written(
+    evaluate: Callable[..., Path], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(SystemExit, match=message):
         evaluate(**changes)
     assert {path.name for path in Path("studies/letters").iterdir()} == {"params.yaml"}
