@@ -215,13 +215,14 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Distance of the features of a real and a generated batch, or the cost of looking real."""
         (unlabelled,), config = batch["unlabelled"], self.config
-        x = [self.shown(unlabelled, noise["affine"]), self.generate(noise["z"])]
-        sizes = [len(part) for part in x]
-        logits, features = self.discriminator(torch.cat(x), noise.get("layers"), sizes)
-        real, fake = features.split(sizes)
+        layers = noise.get("layers")
+        parts = (None, None) if layers is None else layers.split([len(unlabelled), config.batch])
+        logits, fake = self.discriminator(self.generate(noise["z"]), parts[1])
         if config.matching == "none":
-            terms = {"realness": softplus(-logits[len(unlabelled) :].logsumexp(1)).mean()}
+            terms = {"realness": softplus(-logits.logsumexp(1)).mean()}
         else:
+            with torch.no_grad():
+                real = self.discriminator(self.shown(unlabelled, noise["affine"]), parts[0])[1]
             terms = {"matching": MATCHING[config.matching](real, fake)}
         if config.pull_away:
             terms["pull_away"] = config.pull_away * pull_away(fake)

@@ -7,10 +7,30 @@ passes over large arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
+
+
+class InverseNorm(torch.autograd.Function):
+    """1/‖v‖ of each row of v, (O, I) → (O,), whose gradient −v/‖v‖³ takes one pass instead of torch's four."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(v: Tensor) -> Tensor:
+        return v.norm(dim=1).reciprocal()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0], output)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        v, inverse = ctx.saved_tensors
+        return v * (-gradient * inverse**3).unsqueeze(1)
 
 
 class WeightNorm(nn.Module):
@@ -40,7 +60,7 @@ class WeightNorm(nn.Module):
         """x → y; rows do not see each other, so ``sizes`` of the batches among them do not matter."""
         y = self.apply_direction(x)
         shape = (-1, *[1] * (y.ndim - 2))
-        factor = self.scale / self.direction.flatten(1).norm(dim=1)
+        factor = self.scale * InverseNorm.apply(self.direction.flatten(1))
         return torch.addcmul(self.bias.to(y.dtype).view(shape), y, factor.to(y.dtype).view(shape))
 
     @torch.no_grad()
