@@ -51,6 +51,7 @@ class Player:
         terms: (batch, noise) → named scalars; it minimises their sum.
         optimiser: how it steps.
         steps: its steps in each round.
+        streams: the training data that its terms use; all of it by default.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Player:
     terms: Callable[[Batch, Noise], Terms]
     optimiser: Adam
     steps: int = 1
+    streams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ def train(run: Run, test: Samples) -> np.ndarray:
         try:
             classifier.fit(X, y)
         except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
-            raise InputError(f"{run.task}.{run.name}: {error}") from error
+            raise InputError(f"{run.name}-{run.seed}: {error}") from error
     if is_network:
         with whole_directory(run.folder / "model") as partial:
             provenance = {"seed": run.seed, "inputs": dict(run.provenance)}

@@ -401,8 +401,8 @@ CASES = [
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """The digest of every file but the scratch files."""
-    files = (path for path in folder.rglob("*") if path.is_file() and "scratch" not in path.parts)
+    """The digest of every file but those of unfinished work and of single runs."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not {"scratch", "runs"} & set(path.parts))
     return {str(path.relative_to(folder)): digest(path) for path in files}
 
 
@@ -479,15 +479,15 @@ def interrupt(*arguments: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "line, interrupted, scratch",
+    "line, interrupted, left",
     [
-        (TRAIN, "domain.models.save", "model-*/checkpoint.safetensors"),
-        (CLASSIFY, "domain.classifiers.LabelSpreadingClassifier.fit", "model-*/net-0/probabilities.safetensors"),
+        (TRAIN, "domain.models.save", "scratch/model-*/checkpoint.safetensors"),
+        (CLASSIFY, "domain.classifiers.LabelSpreadingClassifier.fit", "runs/model/net-0-*/probabilities.safetensors"),
     ],
     ids=["train", "classify"],
 )
 def test_broken_scratch(
-    line: str, interrupted: str, scratch: str, folder: Path, pipeline: Callable[[str], None],
+    line: str, interrupted: str, left: str, folder: Path, pipeline: Callable[[str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An interrupted run leaves a file to resume from; where that is broken, the error says to delete it."""
@@ -495,7 +495,7 @@ def test_broken_scratch(
     with monkeypatch.context() as patch, pytest.raises(SystemExit, match="the same command resumes"):
         patch.setattr(interrupted, interrupt)
         pipeline(line)
-    (file,) = (folder / "data" / "scratch").glob(scratch)
+    (file,) = (folder / "data").glob(left)
     file.write_bytes(cut(file.read_bytes()))
     with pytest.raises(SystemExit) as end:
         pipeline(line)
@@ -503,7 +503,7 @@ def test_broken_scratch(
     assert tree(folder) == before
     file.unlink()
     pipeline(line)
-    assert not list((folder / "data" / "scratch").iterdir()) and tree(folder) != before
+    assert not list((folder / "data").glob("**/checkpoint*")) and tree(folder) != before
 
 
 @pytest.mark.parametrize("name", ["supervised", "feature_matching"])

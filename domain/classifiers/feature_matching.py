@@ -138,7 +138,10 @@ class FeatureMatchingGAN(ClassifyingSystem):
             self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
-            Player("generator", ("generator",), self.generator_terms, config.generator_optimiser),
+            Player(
+                "generator", ("generator",), self.generator_terms, config.generator_optimiser,
+                streams=("unlabelled",),
+            ),
         )
         if config.historical:
             self.past = nn.ModuleDict({role: ParameterHistory(getattr(self, role)) for role in self.averaged})
@@ -155,8 +158,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch
-        passes = {"generator": [many, size], "discriminator": [size * (1 + bool(config.manifold)), size, many]}
-        rows = sum(passes[player.name])
+        critic = size * (2 + bool(config.manifold)) + many * (1 + bool(config.consistency))
+        rows = {"generator": many + size, "discriminator": critic}[player.name]
 
         def uniform(*shape: int) -> Tensor:
             return torch.rand(shape, generator=generator, device=generator.device)
@@ -167,7 +170,6 @@ class FeatureMatchingGAN(ClassifyingSystem):
             "affine": 2 * uniform(size + 2 * many, 6) - 1,
             "label": uniform(size, 2),
             "layers": self.discriminator.draw(rows, generator),
-            "again": self.discriminator.draw(many, generator) if config.consistency else None,
             "direction": normal(many, math.prod(self.space.shape), generator) if config.radius else None,
         }
         return {name: value for name, value in drawn.items() if value is not None}
@@ -180,9 +182,11 @@ class FeatureMatchingGAN(ClassifyingSystem):
             made.append(self.generate(noise["z"] + config.manifold_step * normalize(noise["step"], dim=1)))
         known = self.shown(labelled, noise["affine"])
         real = self.shown(unlabelled, noise["affine"][len(labelled) :])
-        x = [*made, known, real]
+        again = [self.shown(unlabelled, noise["affine"][-len(unlabelled) :])] * bool(config.consistency)
+        x = [known, real, *again, *made]
         sizes = [len(part) for part in x]
-        *fake, known, answers = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
+        known, answers, *others = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
+        again, fake = others[: len(again)], others[len(again) :]
         realness = softplus(-answers.logsumexp(1)).mean() + softplus(fake[0].logsumexp(1)).mean()
         terms = {
             "classes": cross_entropy(known, self.noisy_labels(label, noise["label"])),
@@ -190,10 +194,9 @@ class FeatureMatchingGAN(ClassifyingSystem):
         }
         if config.manifold:
             terms["manifold"] = config.manifold * (fake[0] - fake[1]).square().sum(1).mean()
-        if config.consistency:
-            shown = self.shown(unlabelled, noise["affine"][-len(unlabelled) :])
-            again = self.discriminator(shown, noise.get("again"))[0]
-            terms["consistency"] = config.consistency * (answers.softmax(1) - again.softmax(1)).square().sum(1).mean()
+        for other in again:
+            distance = (answers.softmax(1) - other.softmax(1)).square().sum(1)
+            terms["consistency"] = config.consistency * distance.mean()
         if config.radius:
             terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
         if config.entropy:
