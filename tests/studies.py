@@ -26,7 +26,7 @@ from tests import reproducibility
 STUDY = Path("studies/mnist_few_labels")
 PREPARED = "data/prepared/mnist_official.h5"
 TASKS = {"mnist_20": 20, "mnist_100": 100}
-OPTIONS = {"hidden": [200, 100], "generator_hidden": [100], "latent": 20, "epochs": 10}
+OPTIONS = {"hidden": [200, 100], "generator_hidden": [100], "latent": 20, "epochs": 40}
 REPRODUCED = ("method", "labels", "seed", "metric", "value")  # the other columns say what it cost
 
 
@@ -135,7 +135,9 @@ def kills(
         except subprocess.TimeoutExpired:
             reproducibility.kill_tree(process)
             killed += 1
-            training += any(folder.glob("data/runs/*/*/checkpoint.safetensors"))
+            training += any(
+                not (run / "probabilities.safetensors").exists() for run in folder.glob("data/runs/*/*")
+            )
             continue
         differing |= differences(reference, outcome(folder, process))
         ended += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from domain.errors import InputError
 from domain.metrics.classification import paired_interval, scores, summary
 from domain.view import plots
 from pipelines import stage
-from pipelines.evaluate import Record, figure, write
+from pipelines.evaluate import Record, figure, runs, write
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Classification(Config):
 
     Attributes:
         tasks: folders of data/classified → pairs of arms to compare, each as ``a - b``.
+        trust: folder of data/classified → the arm whose calibration and rejection are drawn.
     """
 
     tasks: Mapping[str, tuple[str, ...]]
+    trust: Mapping[str, str] = field(default_factory=dict)
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -48,7 +50,27 @@ def measure(config: Classification, out: Path) -> Record:
         plots.seeds(accuracy, out / f"{task}.svg", "accuracy on real test digits")
         caption = f"{tasks[task]['title'].capitalize()}: each dot is one seed, the bar is their mean."
         figures.append(figure(out, f"{task}.svg", caption, f"accuracy by arm, {task}"))
+    for task, arm in config.trust.items():
+        figures += trust(task, arm, out)
     return {"tasks": tasks, "figures": figures}
+
+
+def trust(task: str, arm: str, out: Path) -> list[Record]:
+    """How far one arm's probabilities can be believed, and what it gains by leaving answers out."""
+    entries = {entry.method: entry for entry in runs.read(task, labels=0)}
+    entry = stage.family(entries, arm, f"evaluate.classification.trust.{task}: arm")
+    runs.draw_trust(entry, out / f"{task}_reliability.svg", out / f"{task}_risk_coverage.svg")
+    title = arm.replace("_", " ")
+    return [
+        figure(
+            out, f"{task}_reliability.svg", f"How often an answer is right against how sure it was: {title}, "
+            "single networks and the mean of all seeds.", f"reliability of {title}",
+        ),
+        figure(
+            out, f"{task}_risk_coverage.svg", "Errors among the answers that are left when the least sure are left out: "
+            f"{title}.", f"risk against coverage of {title}",
+        ),
+    ]
 
 
 def measure_task(task: str, comparisons: tuple[str, ...]) -> Record:

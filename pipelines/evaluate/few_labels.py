@@ -28,7 +28,6 @@ import numpy as np
 from domain.config import Config, Count, NonNegative, suggestion
 from domain.errors import InputError
 from domain.files import whole_file, write_json
-from domain.metrics.calibration import reliability, risk_coverage
 from domain.metrics.classification import summary
 from domain.view import plots, study
 from pipelines import stage
@@ -101,7 +100,7 @@ def main(arguments: argparse.Namespace) -> None:
         new("summary.md").write_text(study.page(record, with_trust=bool(drawn)))
         draw_errors(record, new("errors.svg"))
         for entry in drawn:
-            draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
+            runs.draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
 
 
 @contextlib.contextmanager
@@ -213,17 +212,6 @@ def draw_errors(record: Record, path: Path) -> None:
         compared = plots.Compared(tuple(row["seeds"].values()), ensemble, row["published"])
         panels.setdefault(f"{row['labels']} labels", {})[row["method"].replace("_", " ")] = compared
     plots.against_published(panels, path, study.unit(record))
-
-
-def draw_trust(entry: Entry, reliability_svg: Path, risk_coverage_svg: Path) -> None:
-    """Calibration and rejection of single networks, pooled over the seeds, and of their ensemble."""
-    series = {"single": entry.pooled}
-    if entry.ensemble is not None:
-        series[ENSEMBLE] = (entry.truth, entry.ensemble)
-    calibration = {name: reliability(*pair) for name, pair in series.items()}
-    rejection = {name: risk_coverage(*runs.answers(*pair)) for name, pair in series.items()}
-    plots.reliability(calibration, reliability_svg)
-    plots.risk_coverage(rejection, risk_coverage_svg)
 
 
 if __name__ == "__main__":

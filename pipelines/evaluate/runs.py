@@ -13,8 +13,9 @@ import numpy as np
 
 from domain.ensemble import mean_probabilities
 from domain.errors import InputError
-from domain.metrics.calibration import brier, errors_removed
+from domain.metrics.calibration import brier, errors_removed, reliability, risk_coverage
 from domain.metrics.classification import scores
+from domain.view import plots
 from pipelines import stage
 
 CLASSIFIED = Path("data/classified")
@@ -103,6 +104,17 @@ def measure(truth: np.ndarray, probabilities: np.ndarray) -> Measured:
 def answers(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Whether each answer is right, (N,) bool, and how sure the classifier was of it, (N,) in [0, 1]."""
     return probabilities.argmax(1) == truth, probabilities.max(1)
+
+
+def draw_trust(entry: Entry, reliability_svg: Path, risk_coverage_svg: Path) -> None:
+    """Calibration and rejection of single networks, pooled over the seeds, and of their ensemble."""
+    series = {"single": entry.pooled}
+    if entry.ensemble is not None:
+        series[ENSEMBLE] = (entry.truth, entry.ensemble)
+    calibration = {name: reliability(*pair) for name, pair in series.items()}
+    rejection = {name: risk_coverage(*answers(*pair)) for name, pair in series.items()}
+    plots.reliability(calibration, reliability_svg)
+    plots.risk_coverage(rejection, risk_coverage_svg)
 
 
 def predictions(task: str) -> Path:
