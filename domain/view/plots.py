@@ -162,7 +162,7 @@ def reliability(series: Mapping[str, Reliability], path: Path) -> None:
         upper.plot([0, 1], [0, 1], color=INK, alpha=0.35, linewidth=1)
         for colour, (name, bins) in zip(COLOURS, series.items()):
             filled = bins.count > 0
-            line = {"color": colour, "label": f"{name}, error {100 * bins.error:.2g} %"}
+            line = {"color": colour, "label": f"{name}, ECE {100 * bins.error:.2g} %"}
             upper.plot(bins.confidence[filled], bins.accuracy[filled], "o-", markersize=4, **line)
             share = bins.count / bins.count.sum()
             lower.stairs(share, bins.edges, fill=True, color=colour, alpha=0.3)

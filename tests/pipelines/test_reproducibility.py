@@ -42,7 +42,7 @@ def test_what_users_of_dvc_expect(flow: Path) -> None:
     for command, words in {
         ("metrics", "show", "--json"): "auc",
         ("dag",): "evaluate-showers",
-        ("status", "--json"): "{}",
+        ("status", "dvc.yaml", "--json"): "{}",
         ("plots", "show", "--json", "GAN on digits"): "critic.adversarial",
         ("params", "diff", "--json"): "{",
     }.items():
