@@ -94,7 +94,7 @@ class System(nn.Module):
         """Set start values that depend on data, before the first step."""
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
-        """Change the system's own state after a step: a history, a clip, a controller."""
+        """Change the system's own state after a step, in place: a history, a clip, a controller."""
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         """Measure what sampling needs, such as normalisation statistics, after the last step."""

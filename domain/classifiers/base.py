@@ -44,6 +44,11 @@ class ClassifyingSystem(System):
         """x: samples in [−1, 1] → class probabilities (N, K)."""
         raise NotImplementedError
 
+    @staticmethod
+    def unit(x: Tensor) -> Tensor:
+        """x: samples (N, *shape) in [−1, 1] → flat ones in [0, 1], (N, F), as the published vector networks see them."""
+        return (x.flatten(1) + 1) / 2
+
 
 def _system_can(name: str) -> Callable[[NetworkClassifier], bool]:
     """Whether the fitted system has a method; before the fit, calling it says so."""

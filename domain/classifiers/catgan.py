@@ -129,7 +129,7 @@ class CatGAN(ClassifyingSystem):
     def discriminator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Labelled and unlabelled samples are one batch to the normalisation, generated ones another."""
         (labelled, label), (unlabelled,) = batch["labelled"], batch["unlabelled"]
-        both = self.discriminator(self._unit(torch.cat([labelled, unlabelled])), noise["real"])
+        both = self.discriminator(self.unit(torch.cat([labelled, unlabelled])), noise["real"])
         known, real = both.split([len(labelled), len(unlabelled)])
         fake = self.discriminator(self.generate(noise["z"]), noise["fake"])
         return {
@@ -156,22 +156,18 @@ class CatGAN(ClassifyingSystem):
         """Statistics without noise, as samples are classified."""
         x = data["unlabelled"].tensors[0]
         rows = torch.randint(len(x), (5000,), generator=generator, device=generator.device)
-        calibrate(self.discriminator, lambda: self.discriminator(self._unit(x[rows])))
+        calibrate(self.discriminator, lambda: self.discriminator(self.unit(x[rows])))
         calibrate(self.generator, lambda: self.generate(self.latent(1000, generator)))
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K)."""
-        return self.discriminator(self._unit(x)).softmax(1)
+        return self.discriminator(self.unit(x)).softmax(1)
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples in [−1, 1], (count, *shape)."""
         return (2 * self.generate(self.latent(count, generator)).float() - 1).unflatten(1, self.space.shape)
-
-    @staticmethod
-    def _unit(x: Tensor) -> Tensor:
-        return (x.flatten(1) + 1) / 2
 
 
 @dataclass(eq=False, repr=False)

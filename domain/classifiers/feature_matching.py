@@ -286,7 +286,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         return x if self.config.network == "conv" else (2 * x - 1).unflatten(1, self.space.shape)
 
     def _seen(self, x: Tensor) -> Tensor:
-        return x if self.config.network == "conv" else (x.flatten(1) + 1) / 2
+        return x if self.config.network == "conv" else self.unit(x)
 
 
 @dataclass(eq=False, repr=False)

@@ -207,9 +207,9 @@ class LadderNetwork(ClassifyingSystem):
         cannot shrink, so the encoder may learn features that are easy to denoise.
         """
         (labelled, label), (unlabelled,) = batch["labelled"], batch["unlabelled"]
-        x = self._unit(unlabelled)
+        x = self.unit(unlabelled)
         clean = self.encoder(x)
-        noisy = self.encoder(torch.stack([self._unit(labelled), x], 1), noise["layers"])
+        noisy = self.encoder(torch.stack([self.unit(labelled), x], 1), noise["layers"])
         known, unknown = noisy.logits.unbind(1)
         estimates = self.decoder([z[:, 1] for z in noisy.z], unknown.softmax(1))
         costs = [
@@ -222,16 +222,12 @@ class LadderNetwork(ClassifyingSystem):
         x = data["unlabelled"].tensors[0]
         rows = torch.randperm(len(x), generator=generator, device=generator.device)[:10_000]
         rows = rows.expand(max(2, len(rows)))  # a single sample is seen twice: torch refuses a batch of one
-        calibrate(self.encoder, lambda: self.encoder(self._unit(x[rows])))
+        calibrate(self.encoder, lambda: self.encoder(self.unit(x[rows])))
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K), by the clean path."""
-        return self.encoder(self._unit(x)).logits.softmax(1)
-
-    @staticmethod
-    def _unit(x: Tensor) -> Tensor:
-        return (x.flatten(1) + 1) / 2
+        return self.encoder(self.unit(x)).logits.softmax(1)
 
 
 @dataclass(eq=False, repr=False)

@@ -94,8 +94,8 @@ class VirtualAdversarialTraining(ClassifyingSystem):
     def terms(self, batch: Batch, noise: Noise) -> Terms:
         """Cross-entropy of labelled samples; smoothness, and entropy where asked, of unlabelled ones."""
         (labelled, label), (x,) = batch["labelled"], batch["unlabelled"]
-        config, x = self.config, self._unit(x)
-        terms = {"classes": cross_entropy(self.logits(self._unit(labelled)), label)}
+        config, x = self.config, self.unit(x)
+        terms = {"classes": cross_entropy(self.logits(self.unit(labelled)), label)}
         with torch.set_grad_enabled(config.entropy > 0):
             clean = self.logits(x)
         target = clean.detach()
@@ -116,18 +116,14 @@ class VirtualAdversarialTraining(ClassifyingSystem):
         def passes() -> None:
             for _ in range(10):
                 rows = torch.randint(len(x), (1000,), generator=generator, device=x.device)
-                self.network(self._unit(x[rows]))
+                self.network(self.unit(x[rows]))
 
         calibrate(self.network, passes)
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K)."""
-        return self.network(self._unit(x)).softmax(1)
-
-    @staticmethod
-    def _unit(x: Tensor) -> Tensor:
-        return (x.flatten(1) + 1) / 2
+        return self.network(self.unit(x)).softmax(1)
 
 
 @dataclass(eq=False, repr=False)

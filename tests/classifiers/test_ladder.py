@@ -96,7 +96,7 @@ def test_groups_are_normalised_apart() -> None:
 
 def test_clean_path_is_what_classifies() -> None:
     system, (x, data) = network(), batch()
-    clean = system.encoder(system._unit(x)).logits.softmax(1)
+    clean = system.encoder(system.unit(x)).logits.softmax(1)
     system.finish(system.streams(x, data["labelled"][1]), torch_generator(0, "finish"))
     torch.testing.assert_close(system.eval().classify(x), clean, rtol=1e-4, atol=1e-5)
 
