@@ -203,8 +203,8 @@ def train(run: Run, test: Samples) -> np.ndarray:
 def stopwatch(file: Path, checkpoint: Path) -> Iterator[None]:
     """Write to ``file`` how long the block took, with the time that killed runs put into their checkpoint."""
     began = time.time()
-    cost = read_json(file) if file.exists() else {"seconds": 0.0, "began": began}
-    if checkpoint.exists():
+    cost = read_json(file) if file.exists() else {"seconds": 0.0}
+    if checkpoint.exists() and "began" in cost:  # it is missing where the training had ended
         cost["seconds"] += max(0.0, checkpoint.stat().st_mtime - cost["began"])
     write_json(file, {"seconds": cost["seconds"], "began": began})
     yield
