@@ -48,9 +48,10 @@ from domain.space import Space
 from pipelines import launch, stage
 from pipelines.learn import training_samples
 
-SHARED_CODE = (
-    "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/system.py", "domain/training.py",
-    "domain/randomness.py", "domain/device.py",
+SHARED_CODE = (  # all that decides a run's outcome beside its classifier's own file
+    "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/device.py", "domain/graph.py",
+    "domain/randomness.py", "domain/samples.py", "domain/space.py", "domain/system.py", "domain/training.py",
+    "pipelines/classify.py",
 )
 
 
@@ -102,6 +103,8 @@ def main(arguments: argparse.Namespace) -> None:
         Run(out.name, name, arm, seed, provenance, config.validate)
         for name, arm in config.arms.items() for seed in config.seeds
     ]
+    for run in runs:
+        run.folder.mkdir(parents=True, exist_ok=True)  # here and now: workers keep the name though code be edited meanwhile
     with launch.executor() as pool:
         done = launch.ordered(pool, probabilities, [(run, test) for run in runs])
         predictions = dict(zip(runs, tqdm(done, total=len(runs), desc=arguments.task, disable=None)))
@@ -167,7 +170,6 @@ def probabilities(run: Run, test: Samples) -> np.ndarray:
     """Class probabilities of the test samples, (N, K); trains the run unless that is done."""
     finished = run.folder / "probabilities.safetensors"
     if not finished.exists():
-        run.folder.mkdir(parents=True, exist_ok=True)
         values = train(run, test)
         with whole_file(finished) as partial:
             save_file({"probabilities": values}, partial)

@@ -15,6 +15,7 @@ from domain.classifiers.feature_matching import (
     FeatureMatchingGANClassifier,
 )
 from domain.errors import InputError
+from domain.nets.history import ParameterHistory
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
 from domain.system import Adam
@@ -92,18 +93,21 @@ def test_the_start_standardises_every_layer() -> None:
 
 
 def test_historical_averaging_remembers_the_mean() -> None:
-    system = trained({"historical": 0.1}, steps=1)
-    past, net = system.past["discriminator"], system.discriminator
-    assert past.steps == 1
-    with torch.no_grad():
-        for parameter in net.parameters():
-            parameter.fill_(0.0)
+    """Of steps at 0 and at 3 the mean is 1.5, and every parameter is 1.5 away from it."""
+    net = made({}).discriminator
+    past = ParameterHistory(net)
+    assert past.distance(net) == 0, "before the first step"
+    for value in (0.0, 3.0):
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.fill_(value)
         past.follow(net)
-        for parameter in net.parameters():
-            parameter.fill_(3.0)
-        past.steps.fill_(0)  # the mean starts anew
-        past.follow(net)
-    assert past.distance(net) == 0
+    count = sum(parameter.numel() for parameter in net.parameters())
+    torch.testing.assert_close(past.distance(net), torch.tensor(1.5**2 * count))
+
+
+def test_historical_averaging_follows_every_step() -> None:
+    assert all(past.steps == 3 for past in trained({"historical": 0.1}, steps=3).past.values())
 
 
 def test_label_noise_replaces_its_share() -> None:
