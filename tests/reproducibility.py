@@ -128,10 +128,14 @@ def kill_one(folder: Path, quota: Mapping[str, int], delay: float, *arguments: s
 
 
 def kill_tree(process: subprocess.Popen) -> None:
-    """``SIGKILL`` to a process and all that it started."""
+    """``SIGKILL`` to a process and all that it started, itself first.
+
+    DVC that sees its stage end rewrites its own lock files, and one killed in the middle of that leaves
+    an empty file which the next DVC refuses.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(process.pid)
-        for victim in [*root.children(recursive=True), root]:
+        for victim in [root, *root.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.kill()
     process.wait()
