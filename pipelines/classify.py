@@ -50,8 +50,8 @@ from pipelines.learn import training_samples
 
 SHARED_CODE = (  # all that decides a run's outcome beside its classifier's own file
     "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/device.py", "domain/graph.py",
-    "domain/randomness.py", "domain/samples.py", "domain/space.py", "domain/system.py", "domain/training.py",
-    "pipelines/classify.py",
+    "domain/randomness.py", "domain/samples.py", "domain/space.py", "domain/system.py", "domain/topology.py",
+    "domain/training.py", "pipelines/classify.py",
 )
 
 

@@ -35,11 +35,15 @@ from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation, normal
 from domain.objectives.entropy import conditional_entropy, marginal_entropy
 from domain.objectives.features import MATCHING, pull_away
 from domain.objectives.smoothness import adversarial_direction, divergence
+from domain.randomness import numpy_generator
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
+from domain.topology import Topology, Warps
 
 Network = Literal["mlp", "conv"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
+
+WARPS, GROUP = 2000, 50  # drawn once before the training; samples in a batch that share one
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class FeatureMatchingConfig(Config):
         radius: L2 length, in units of the discriminator's input, of virtual adversarial perturbations of
             the unlabelled samples, under which answers should not change (Miyato et al. 2017,
             arXiv 1704.03976); 0 for none.
+        warp: strength of random smooth deformations in the plane in which the features' correlations lay
+            them out (``domain/topology.py``): labelled samples are shown warped, and answers should not
+            change when unlabelled ones are. Nothing needs to know which feature is next to which.
+        warp_weight: weight of the divergence of warped answers from the plain ones.
         entropy: weight of the unlabelled samples' conditional entropy (Dai et al. 2017).
         balance: weight of the missing entropy of the batch's mean class probabilities: for classes
             that are about equally frequent (Springenberg 2015, arXiv 1511.06390).
@@ -98,6 +106,8 @@ class FeatureMatchingConfig(Config):
     label_noise: Fraction = 0.0
     consistency: NonNegative = 0.0
     radius: NonNegative = 0.0
+    warp: NonNegative = 0.0
+    warp_weight: NonNegative = 2.0
     entropy: NonNegative = 0.0
     balance: NonNegative = 0.0
     manifold: NonNegative = 0.0
@@ -122,7 +132,10 @@ class FeatureMatchingGAN(ClassifyingSystem):
         self.config, self.space = config, space
         if space.kind != "image" and (config.augment or config.network == "conv"):
             raise InputError("network='conv' and augment need images; pass X as (N, H, W) or (N, C, H, W)")
+        if config.warp and config.network == "conv":
+            raise InputError("warp is for network='mlp', which knows no positions; set augment instead")
         self.unlabelled_batch = config.unlabelled_batch or config.batch
+        self.warps: Warps | None = None
         if config.network == "conv":
             channels, side, other = space.shape
             if side != other or side < 12:
@@ -150,6 +163,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if self.config.spread:
             array = label.numpy()
             label = torch.from_numpy(surest(spread(x.numpy(), array), array, self.config.spread))
+        if self.config.warp:
+            self.warps = Warps(Topology.learn(self.unit(x).numpy()), WARPS, self.config.warp, numpy_generator(0, "warps"))
         known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
@@ -158,7 +173,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch
-        critic = size * (2 + bool(config.manifold)) + many * (1 + bool(config.consistency))
+        critic = size * (2 + bool(config.manifold)) + many * (1 + bool(config.consistency) + bool(config.warp))
         rows = {"generator": many + size, "discriminator": critic}[player.name]
 
         def uniform(*shape: int) -> Tensor:
@@ -172,6 +187,12 @@ class FeatureMatchingGAN(ClassifyingSystem):
             "layers": self.discriminator.draw(rows, generator),
             "direction": normal(many, math.prod(self.space.shape), generator) if config.radius else None,
         }
+        if config.warp:
+            counts = {"known_warps": size, "warps": many}
+            drawn |= {
+                name: torch.randint(WARPS, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
+                for name, count in counts.items()
+            }
         return {name: value for name, value in drawn.items() if value is not None}
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> Terms:
@@ -183,10 +204,13 @@ class FeatureMatchingGAN(ClassifyingSystem):
         known = self.shown(labelled, noise["affine"])
         real = self.shown(unlabelled, noise["affine"][len(labelled) :])
         again = [self.shown(unlabelled, noise["affine"][-len(unlabelled) :])] * bool(config.consistency)
-        x = [known, real, *again, *made]
+        warped = []
+        if self.warps:
+            known, warped = self.warps(known, noise["known_warps"]), [self.warps(real, noise["warps"])]
+        x = [known, real, *again, *warped, *made]
         sizes = [len(part) for part in x]
         known, answers, *others = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
-        again, fake = others[: len(again)], others[len(again) :]
+        again, warped, fake = others[: len(again)], others[len(again) : -len(made)], others[-len(made) :]
         realness = softplus(-answers.logsumexp(1)).mean() + softplus(fake[0].logsumexp(1)).mean()
         terms = {
             "classes": cross_entropy(known, self.noisy_labels(label, noise["label"])),
@@ -197,6 +221,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
         for other in again:
             distance = (answers.softmax(1) - other.softmax(1)).square().sum(1)
             terms["consistency"] = config.consistency * distance.mean()
+        for other in warped:
+            terms["warp"] = config.warp_weight * divergence(answers.detach(), other).mean()
         if config.radius:
             terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
         if config.entropy:
@@ -268,6 +294,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         self.discriminator.minibatch.calibrate(self.discriminator(self._seen(x[rows[:1000]]))[1], size)
         z = torch.rand(1000, self.config.latent, generator=generator, device=device)
         calibrate(self.generator, lambda: self.generate(z))
+        self.warps = None  # they are many, and training is over
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
@@ -320,6 +347,8 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     label_noise: float = 0.0
     consistency: float = 0.0
     radius: float = 0.0
+    warp: float = 0.0
+    warp_weight: float = 2.0
     entropy: float = 0.0
     balance: float = 0.0
     manifold: float = 0.0

@@ -45,6 +45,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "larger unlabelled batch": {"unlabelled_batch": 16, "consistency": 1.0, "radius": 0.5},
     "no noise": {"input_noise": 0.0, "layer_noise": 0.0},
     "spread": {"spread": 13},
+    "warp": {"warp": 1.0},
 }
 
 
