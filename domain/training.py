@@ -179,7 +179,7 @@ class Run:
 
     def _picked(self, name: str, rows: Tensor) -> tuple[Tensor, ...]:
         """The samples of a stream in these rows."""
-        return tuple(tensor[rows] for tensor in self.data[0][name].tensors)
+        return tuple(tensor.index_select(0, rows) for tensor in self.data[0][name].tensors)
 
     def _terms(self, player: Player, batch: Batch, noise: Noise) -> Terms:
         return self.system(player, batch, noise)

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -250,6 +251,29 @@ def _compared(axes: Axes, line: int, compared: Compared) -> None:
     axes.plot(compared.seeds, [line] * len(compared.seeds), "o", color=COLOURS[1], alpha=0.55, markersize=5)
     if compared.ensemble is not None:
         axes.plot(compared.ensemble, line, "D", color=COLOURS[0], markersize=5)
+
+
+def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: Path) -> None:
+    """Where features were found to stand, and samples under warps.
+
+    Args:
+        places: learned positions, (A, 2).
+        edges: pairs of features that are truly next to each other, (E, 2), drawn as lines.
+        pictures: (samples, 1 + warps, H, W) in [0, 1]; the first of each row is the sample itself.
+        path: SVG file to write.
+    """
+    rows, columns = pictures.shape[:2]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.2 + 0.62 * columns, 0.62 * rows + 0.6), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(4.2, 0.62 * columns))
+        left.add_collection(LineCollection(places[edges], colors=COLOURS[1], linewidths=0.7))
+        left.plot(*places.T, ".", color=INK, markersize=1.5)
+        left.set(aspect="equal", title="where pixels were found to stand;\nlines join true neighbours")
+        right.imshow(1 - pictures.transpose(0, 2, 1, 3).reshape(rows * pictures.shape[2], -1), cmap="gray")
+        right.set_title("images, then warped along these places")
+        for axes in (left, right):
+            axes.set_axis_off()
+        _save(figure, path)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -9,7 +9,8 @@ the study's folder, all of them or none,
 * ``results.csv``, one row a measurement; the seed ``ensemble`` is the mean of all seeds' probabilities;
 * ``labelled.csv``, the labelled sets: rows of the sample file;
 * ``summary.md`` and ``summary.json``, the tables a paper would print;
-* ``errors.svg``, ``reliability.svg`` and ``risk_coverage.svg``.
+* ``errors.svg``, ``reliability.svg`` and ``risk_coverage.svg``;
+* ``warps.svg``, where ``warps`` names a sample file: how its features lie in the plane that they span.
 
 With ``--partial`` a task that has not been run is left out, and the summary names it.
 """
@@ -24,11 +25,15 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from domain.config import Config, Count, NonNegative, suggestion
 from domain.errors import InputError
 from domain.files import whole_file, write_json
 from domain.metrics.classification import summary
+from domain.randomness import numpy_generator
+from domain.samples import SampleFile
+from domain.topology import Topology, Warps
 from domain.view import plots, study
 from pipelines import stage
 from pipelines.classify import table
@@ -54,6 +59,7 @@ class FewLabels(Config):
         unit: of the errors in the summary and of the published figures; percent of the test samples.
         published: method → labels → mean and standard deviation, null where none was published.
         published_ensembles: the same for ensembles.
+        warps: a file of images whose learned positions are drawn (``domain/topology.py``), or nothing.
         rests_on: sentences on what the figures rest on.
     """
 
@@ -65,6 +71,7 @@ class FewLabels(Config):
     unit: Literal["errors", "percent"] = "errors"
     published: Published = field(default_factory=dict)
     published_ensembles: Published = field(default_factory=dict)
+    warps: str = ""
     rests_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -97,8 +104,10 @@ def main(arguments: argparse.Namespace) -> None:
         table(new("labelled.csv"), LABELLED, runs.labelled_sets(tasks, f"{where}.tasks"))
         record = summed(entries, config, missing)
         write_json(new("summary.json"), record)
-        new("summary.md").write_text(study.page(record, with_trust=bool(drawn)))
+        new("summary.md").write_text(study.page(record, with_trust=bool(drawn), with_warps=bool(config.warps)))
         draw_errors(record, new("errors.svg"))
+        if config.warps:
+            draw_warps(SampleFile(Path(config.warps), "train").read().x, new("warps.svg"))
         for entry in drawn:
             runs.draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
 
@@ -151,6 +160,23 @@ def summed(entries: Sequence[Entry], config: FewLabels, missing: Sequence[str]) 
         },
         "rests_on": list(config.rests_on),
     }
+
+
+def draw_warps(images: np.ndarray, path: Path, rows: int = 6, columns: int = 6) -> None:
+    """``warps.svg`` of grey images, (N, 1, H, W)."""
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise InputError(f"FewLabels.warps: samples of shape {images.shape[1:]}; it draws grey images, (1, height, width)")
+    height, width = images.shape[2:]
+    flat = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32) / images.max())
+    topology = Topology.learn(flat.numpy())
+    bank = Warps(topology, columns, 1.0, numpy_generator(0, "warps.svg"))
+    shown = [flat[:rows], *(bank(flat[:rows], torch.tensor([k])) for k in range(columns))]
+    number = np.full((height, width), -1)
+    number.flat[topology.features] = np.arange(len(topology.features))
+    pairs = [(number[:, :-1], number[:, 1:]), (number[:-1], number[1:])]
+    edges = np.concatenate([np.stack([a.ravel(), b.ravel()], 1) for a, b in pairs])
+    pictures = torch.stack(shown, 1).unflatten(2, (height, width)).numpy()
+    plots.topology(topology.positions, edges[(edges >= 0).all(1)], pictures, path)
 
 
 def row_of(entry: Entry, config: FewLabels) -> Record:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
+from scipy.ndimage import gaussian_filter
 
 from domain.metrics.classification import scores
+from domain.samples import About, Samples, write
 from pipelines import classify, stage
 from pipelines.evaluate.few_labels import FewLabels
 from pipelines.prepare import Prepare
@@ -216,9 +218,26 @@ def test_parameters_of_the_studies(study: Path) -> None:
     config = stage.parameters(FewLabels, str(params), "evaluate", "few_labels")
     assert set(config.tasks) == set(content["tasks"]) == set(content["classify"])
     assert {f"data/classified/{task}" for task in config.tasks} <= set(flow["evaluate"]["deps"])
-    assert {Path(path).name for out in flow["evaluate"]["outs"] for path in out} == OUTPUTS
+    drawn = OUTPUTS | ({"warps.svg"} if config.warps else set())
+    assert {Path(path).name for out in flow["evaluate"]["outs"] for path in out} == drawn
+    assert not config.warps or config.warps in flow["evaluate"]["deps"]
     for task, labels in config.tasks.items():
         entry = stage.parameters(classify.Classify, str(params), "classify", task)
         classify.check(entry, f"{params}: classify.{task}")
         assert {arm.labels for arm in entry.arms.values()} == {labels}
         assert {entry.test, *(arm.samples for arm in entry.arms.values())} == set(flow["prepare"]["outs"])
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 8, 8)])
+def test_warps_are_drawn_of_grey_images(evaluate: Callable[..., Path], shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0).normal(size=(500, *shape))
+    smooth = gaussian_filter(noise, (0, 0, 1, 1))
+    x = np.clip(128 + 200 * smooth, 0, 255).astype(np.uint8)
+    write("data/letters.h5", Samples(x, About("image", (0, 255)), split=np.zeros(len(x))))
+    if shape[0] == 3:
+        with pytest.raises(SystemExit, match="draws grey images"):
+            evaluate(warps="data/letters.h5")
+    else:
+        folder = evaluate(warps="data/letters.h5")
+        assert (folder / "warps.svg").stat().st_size > 10_000
+        assert "](warps.svg)" in (folder / "summary.md").read_text()
