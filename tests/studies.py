@@ -46,7 +46,7 @@ def copy(folder: Path) -> Path:
     content["classify"]["mnist_100"]["arms"]["nearest_neighbour"] = {
         "classifier": "nearest_neighbour", "samples": PREPARED, "labels": 100
     }  # fmt: skip
-    content["evaluate"]["few_labels"].update({"tasks": TASKS, "apart": {}})
+    content["evaluate"]["few_labels"].update({"tasks": TASKS, "apart": {}, "budgets": ""})
     (folder / STUDY).mkdir(parents=True)
     yaml.dump(content, folder / STUDY / "params.yaml")
     return folder

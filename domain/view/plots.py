@@ -253,6 +253,44 @@ def _compared(axes: Axes, line: int, compared: Compared) -> None:
         axes.plot(compared.ensemble, line, "D", color=COLOURS[0], markersize=5)
 
 
+def against_cost(
+    series: Mapping[str, Sequence[tuple[float, Sequence[float]]]],
+    published: tuple[float, float | None] | None,
+    path: Path,
+    label: str,
+) -> None:
+    """Figures against what they cost, both logarithmic: a dot for each seed, a line through the means.
+
+    Args:
+        series: method → (core-hours a seed, figure of each seed) at each of its budgets.
+        published: mean and standard deviation to beat, drawn in grey.
+        path: SVG file to write.
+        label: what the figures are.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.subplots()
+        if published:
+            mean, deviation = published
+            axes.axhspan(mean - (deviation or 0), mean + (deviation or 0), color=INK, alpha=0.15, linewidth=0)
+            axes.axhline(mean, color=INK, alpha=0.45, linewidth=1.2)
+        for k, (name, budgets) in enumerate(series.items()):
+            colour, budgets = COLOURS[k % len(COLOURS)], sorted(budgets)
+            means = [(hours, float(np.mean(figures))) for hours, figures in budgets]
+            for hours, figures in budgets:
+                axes.plot([hours] * len(figures), figures, "o", color=colour, alpha=0.4, markersize=4)
+            axes.plot(*zip(*means), "-D", color=colour, markersize=4)
+            axes.annotate(name, means[-1], (6, 4), textcoords="offset points", color=colour)
+        axes.set(xscale="log", yscale="log", xlabel="core-hours a seed", ylabel=label)
+        axes.margins(x=0.15)
+        axes.grid(alpha=0.25, which="both")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:g}")
+        _save(figure, path)
+
+
 def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: Path) -> None:
     """Where features were found to stand, and samples under warps.
 

@@ -30,6 +30,7 @@ def page(record: Mapping[str, Any], with_trust: bool, with_warps: bool = False) 
     parts = [f"# {record['title']}", *missing(record["missing"]), introduction(record)]
     parts += [errors(record["rows"], published=True)]
     parts += ["![Each dot is one seed, the diamond the ensemble, grey the published figure](errors.svg)"]
+    parts += ["![Errors against core-hours a seed; grey the published figure](cost.svg)"]
     for task, table in record["apart"].items():
         parts += [f"## {name(task)}", table["note"], errors(table["rows"], published=False)]
     parts += ["## Can its doubts be trusted?", explanation(record), trust(record["rows"])]

@@ -9,7 +9,7 @@ the study's folder, all of them or none,
 * ``results.csv``, one row a measurement; the seed ``ensemble`` is the mean of all seeds' probabilities;
 * ``labelled.csv``, the labelled sets: rows of the sample file;
 * ``summary.md`` and ``summary.json``, the tables a paper would print;
-* ``errors.svg``, ``reliability.svg`` and ``risk_coverage.svg``;
+* ``errors.svg``, ``cost.svg``, ``reliability.svg`` and ``risk_coverage.svg``;
 * ``warps.svg``, where ``warps`` names a sample file: how its features lie in the plane that they span.
 
 With ``--partial`` a task that has not been run is left out, and the summary names it.
@@ -55,6 +55,7 @@ class FewLabels(Config):
         method: the arm that the study is about, whose calibration is drawn
         labels: at this number of labels.
         tasks: folders of data/classified → the number of labels that their arms see.
+        budgets: that of the tasks ``apart`` whose arms are the method with shorter trainings, or nothing.
         apart: task → what to know of it; its arms stand in a table of their own.
         unit: of the errors in the summary and of the published figures; percent of the test samples.
         published: method → labels → mean and standard deviation, null where none was published.
@@ -67,6 +68,7 @@ class FewLabels(Config):
     method: str
     labels: Count
     tasks: Mapping[str, Count]
+    budgets: str = ""
     apart: Mapping[str, str] = field(default_factory=dict)
     unit: Literal["errors", "percent"] = "errors"
     published: Published = field(default_factory=dict)
@@ -76,6 +78,8 @@ class FewLabels(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.budgets and self.budgets not in self.apart:
+            raise InputError(f"FewLabels.budgets: {self.budgets!r} does not stand apart; {suggestion(self.budgets, self.apart)}")
         for task in self.apart:
             if task not in self.tasks:
                 raise InputError(
@@ -106,6 +110,7 @@ def main(arguments: argparse.Namespace) -> None:
         write_json(new("summary.json"), record)
         new("summary.md").write_text(study.page(record, with_trust=bool(drawn), with_warps=bool(config.warps)))
         draw_errors(record, new("errors.svg"))
+        draw_cost(record, config, new("cost.svg"))
         if config.warps:
             draw_warps(SampleFile(Path(config.warps), "train").read().x, new("warps.svg"))
         for entry in drawn:
@@ -160,6 +165,20 @@ def summed(entries: Sequence[Entry], config: FewLabels, missing: Sequence[str]) 
         },
         "rests_on": list(config.rests_on),
     }
+
+
+def draw_cost(record: Record, config: FewLabels, path: Path) -> None:
+    """Errors of every method at the study's number of labels against what they cost."""
+    rows = [row for row in record["rows"] if row["labels"] == config.labels and row["core_hours"]]
+    series = {row["method"]: [row] for row in sorted(rows, key=lambda row: row["method"] != config.method)}
+    if config.method in series and config.budgets in record["apart"]:
+        series[config.method] += record["apart"][config.budgets]["rows"]
+    points = {
+        study.name(method): [(row["core_hours"], tuple(row["seeds"].values())) for row in rows if row["core_hours"]]
+        for method, rows in series.items()
+    }
+    published = next((row["published"] for row in rows if row["method"] == config.method), None)
+    plots.against_cost(points, published, path, study.unit(record))
 
 
 def draw_warps(images: np.ndarray, path: Path, rows: int = 6, columns: int = 6) -> None:

@@ -28,6 +28,7 @@ OUTPUTS = {
     "summary.md",
     "summary.json",
     "errors.svg",
+    "cost.svg",
     "reliability.svg",
     "risk_coverage.svg",
 }
@@ -36,6 +37,7 @@ ENTRY: dict[str, Any] = {
     "method": "matching",
     "labels": 10,
     "tasks": {"letters_10": 10, "letters_20": 20, "letters_ablation": 10},
+    "budgets": "letters_ablation",
     "apart": {"letters_ablation": "Read it with care."},
     "published": {"matching": {10: [12.5, 3.0]}, "elsewhere": {20: [9, None]}},
     "published_ensembles": {"matching": {10: [11, None]}},
@@ -194,8 +196,9 @@ def test_missing_task(evaluate: Callable[..., Path]) -> None:
     [
         ({"method": "machting"}, r"few_labels.method: no task has an arm 'machting' with 10 labels"),
         ({"tasks": {**ENTRY["tasks"], "letters_20": 10}}, r"letters_10 and letters_20 both have an arm 'matching'"),
-        ({"tasks": {"letters_10": 10, "letters_20": 50}, "apart": {}}, r"tasks.letters_20: is 50, but its arm 'matching' saw 20"),
-        ({"apart": {"letter_10": "x"}}, r"few_labels.apart: 'letter_10' is none of the tasks; did you mean 'letters_10'"),
+        ({"tasks": {"letters_10": 10, "letters_20": 50}, "budgets": "", "apart": {}}, r"tasks.letters_20: is 50, but its arm 'matching' saw 20"),
+        ({"budgets": "", "apart": {"letter_10": "x"}}, r"few_labels.apart: 'letter_10' is none of the tasks; did you mean 'letters_10'"),
+        ({"budgets": "letters_20"}, r"few_labels.budgets: 'letters_20' does not stand apart; did you mean 'letters_ablation'"),
         ({"published": {"matching": {10: [12.5]}}}, r"published.matching.10: has 1 entries, must have 2"),
     ],
 )  # fmt: skip
