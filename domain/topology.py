@@ -54,7 +54,7 @@ class Topology(NamedTuple):
         if len(features) < FEWEST:
             raise InputError(
                 f"{len(features)} of {x.shape[1]} features vary in more than {RARE:.1%} of the samples, and positions "
-                f"need {FEWEST}; set warp to 0"
+                f"need {FEWEST}; set warp to 0, and network to another than plane"
             )
         distance = np.sqrt(np.clip(2 - 2 * np.corrcoef(x[:, features], rowvar=False), 0, None))
         with warnings.catch_warnings():  # parts without a link are joined where they agree most, as wished
@@ -63,6 +63,32 @@ class Topology(NamedTuple):
             plane = Isomap(n_neighbors=neighbours, n_components=2, metric="precomputed").fit_transform(distance)
         spacing = np.median(KDTree(plane).query(plane, k=5)[0][:, 1:])
         return cls(features, (plane - plane.mean(0)) / spacing, usual)
+
+    def triangles(self) -> Delaunay:
+        """The triangulation of the plane on which values between features are interpolated."""
+        try:
+            return Delaunay(self.positions)
+        except QhullError as error:
+            raise InputError("the features agree as on a line, not in a plane; set warp to 0, and network to another than plane") from error
+
+    def picture(self, side: int) -> Tensor:
+        """How to see a vector as a square picture of the plane: a linear map, (side², F), rows of pixels first.
+
+        The picture is the smallest rectangle around all features, squeezed to a square; which way up, and whether
+        mirrored, is arbitrary.
+        """
+        triangles = self.triangles()
+        hull = self.positions[triangles.convex_hull]
+        turns = [_rotation(-np.arctan2(*(b - a)[::-1])) for a, b in hull]
+        boxes = [np.ptp(self.positions @ turn.T, 0).prod() for turn in turns]
+        turn = turns[int(np.argmin(boxes))]
+        upright = self.positions @ turn.T
+        lines = np.linspace(upright.min(0), upright.max(0), side).T
+        places = np.stack(np.meshgrid(*lines, indexing="ij"), -1).reshape(-1, 2) @ turn
+        corners, weights = _between(triangles, places)
+        picture = np.zeros((side**2, len(self.usual)), np.float32)
+        np.add.at(picture, (np.arange(side**2)[:, None], self.features[corners]), weights)
+        return torch.from_numpy(picture)
 
 
 class Warps(nn.Module):
@@ -92,10 +118,7 @@ class Warps(nn.Module):
             InputError: the features lie on a line.
         """
         super().__init__()
-        try:
-            triangles = Delaunay(topology.positions)
-        except QhullError as error:
-            raise InputError("the features agree as on a line, not in a plane; set warp to 0") from error
+        triangles = topology.triangles()
         places = (_moved(topology.positions, strength, rng) for _ in range(count))
         corners, weights = (np.stack(arrays) for arrays in zip(*(_between(triangles, each) for each in places)))
         usual = topology.usual[topology.features]
@@ -126,10 +149,14 @@ class Warps(nn.Module):
         return x.index_copy(1, self.features, torch.cat(parts))
 
 
+def _rotation(angle: float) -> np.ndarray:
+    """The matrix that turns a point by an angle in radians, (2, 2)."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
 def _moved(positions: np.ndarray, strength: float, rng: np.random.Generator, bumps: int = 12) -> np.ndarray:
     """Where each feature of a warped sample looks, (A, 2)."""
-    angle = strength * np.deg2rad(rng.uniform(-15, 15))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = _rotation(strength * np.deg2rad(rng.uniform(-15, 15)))
     scale = np.diag(np.exp(strength * rng.uniform(-0.1, 0.1, 2)))
     shear = np.array([[1, strength * rng.uniform(-0.1, 0.1)], [0, 1]])
     centres = positions[rng.integers(len(positions), size=bumps)]

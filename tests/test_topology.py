@@ -75,8 +75,23 @@ def test_a_smooth_picture_changes_little_under_a_small_warp(fields: np.ndarray, 
 
 
 def test_bad_features_are_refused() -> None:
-    with pytest.raises(InputError, match="0 of 20 features vary .* set warp to 0"):
+    with pytest.raises(InputError, match="0 of 20 features vary .*; set warp to 0"):
         Topology.learn(np.ones((50, 20)))
     line = Topology(np.arange(20), np.stack([np.arange(20.0), np.zeros(20)], 1), np.zeros(20))
     with pytest.raises(InputError, match="as on a line"):
         warps(line)
+
+
+def test_a_picture_shows_the_plane_upright(fields: np.ndarray, topology: Topology) -> None:
+    """Shuffled pixels come back as a picture that is the first one, turned or mirrored."""
+    order = np.random.default_rng(2).permutation(SIDE**2)
+    shuffled = Topology.learn(fields[:, order])
+    picture = shuffled.picture(SIDE)
+    assert picture.shape == (SIDE**2, SIDE**2)
+    torch.testing.assert_close(picture.sum(1).max(), torch.tensor(1.0))
+    seen = (picture @ torch.from_numpy(fields[:200, order]).float().T).T.view(200, SIDE, SIDE)
+    truth = torch.from_numpy(fields[:200]).float().view(200, SIDE, SIDE)
+    inner = (slice(None), slice(2, -2), slice(2, -2))
+    turned = [torch.rot90(face, k, (1, 2)) for face in (truth, truth.flip(1)) for k in range(4)]
+    best = max(np.corrcoef(seen[inner].ravel(), each[inner].ravel())[0, 1] for each in turned)
+    assert best > 0.9

@@ -16,14 +16,14 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, softplus
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
-from domain.config import Config, Count, Fraction, Natural, NonNegative
+from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
 from domain.errors import InputError
 from domain.graph import spread, surest
 from domain.nets.augment import affine
@@ -32,6 +32,7 @@ from domain.nets.dcgan import Generator
 from domain.nets.history import ParameterHistory
 from domain.nets.mlp import mlp
 from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation, normal
+from domain.nets.plane import PlaneNetwork
 from domain.objectives.entropy import conditional_entropy, marginal_entropy
 from domain.objectives.features import MATCHING, pull_away
 from domain.objectives.smoothness import adversarial_direction, divergence
@@ -40,7 +41,7 @@ from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 from domain.topology import Topology, Warps
 
-Network = Literal["mlp", "conv"]
+Network = Literal["mlp", "conv", "plane"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
 WARPS, GROUP = 2000, 50  # drawn once before the training; samples in a batch that share one
@@ -52,10 +53,13 @@ class FeatureMatchingConfig(Config):
 
     Attributes:
         network: ``mlp`` sees vectors in [0, 1] through Gaussian noise; ``conv`` is the paper's
-            nine-layer network on images, with dropout.
-        hidden: widths of the ``mlp`` discriminator's hidden layers.
-        generator_hidden: widths of the ``mlp`` generator's hidden layers.
-        width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN).
+            nine-layer network on images, with dropout; ``plane`` is a small convolutional network on
+            the plane in which the features' correlations lay them out (``domain/topology.py``).
+        hidden: widths of the hidden layers of an ``mlp`` discriminator, and of those after the convolutions of ``plane``.
+        generator_hidden: widths of the hidden layers of the generator, but for ``conv``.
+        width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN), and
+            of the first convolution of ``plane``, where 32 do; the second has twice as many.
+        side: of the picture that ``plane`` makes of a vector, in pixels.
         normalisation: of the ``mlp`` discriminator: ``weight``, as published, or ``batch``.
         latent: width of the latent vector, uniform in [0, 1].
         input_noise, layer_noise: deviation of the Gaussian noise added to the input and before
@@ -72,8 +76,7 @@ class FeatureMatchingConfig(Config):
         radius: L2 length, in units of the discriminator's input, of virtual adversarial perturbations of
             the unlabelled samples, under which answers should not change (Miyato et al. 2017,
             arXiv 1704.03976); 0 for none.
-        warp: strength of random smooth deformations in the plane in which the features' correlations lay
-            them out (``domain/topology.py``): labelled samples are shown warped, and answers should not
+        warp: strength of random smooth deformations of the same plane, for any network but ``conv``: labelled samples are shown warped, and answers should not
             change when unlabelled ones are. Nothing needs to know which feature is next to which.
         warp_weight: weight of the divergence of warped answers from the plain ones.
         entropy: weight of the unlabelled samples' conditional entropy (Dai et al. 2017).
@@ -95,6 +98,7 @@ class FeatureMatchingConfig(Config):
     hidden: tuple[Count, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[Count, ...] = (500, 500)
     width: Count = 96
+    side: Annotated[int, Range(8)] = 24
     normalisation: Normalisation = "weight"
     latent: Count = 100
     input_noise: NonNegative = 0.3
@@ -133,7 +137,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if space.kind != "image" and (config.augment or config.network == "conv"):
             raise InputError("network='conv' and augment need images; pass X as (N, H, W) or (N, C, H, W)")
         if config.warp and config.network == "conv":
-            raise InputError("warp is for network='mlp', which knows no positions; set augment instead")
+            raise InputError("warp is for networks that see vectors; with network='conv' set augment")
         self.unlabelled_batch = config.unlabelled_batch or config.batch
         self.warps: Warps | None = None
         if config.network == "conv":
@@ -144,10 +148,16 @@ class FeatureMatchingGAN(ClassifyingSystem):
             self.generator = Generator(config.latent, space.shape, width=128)
         else:
             inputs = math.prod(space.shape)
-            deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
-            self.discriminator = NoisyMLP(
-                inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels
-            )
+            if config.network == "plane":
+                channels = (config.width, 2 * config.width)
+                self.discriminator = PlaneNetwork(
+                    inputs, config.side, channels, config.hidden, space.classes, config.kernels
+                )
+            else:
+                deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
+                self.discriminator = NoisyMLP(
+                    inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels
+                )
             self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
@@ -163,8 +173,12 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if self.config.spread:
             array = label.numpy()
             label = torch.from_numpy(surest(spread(x.numpy(), array), array, self.config.spread))
-        if self.config.warp:
-            self.warps = Warps(Topology.learn(self.unit(x).numpy()), WARPS, self.config.warp, numpy_generator(0, "warps"))
+        if self.config.warp or self.config.network == "plane":
+            topology = Topology.learn(self.unit(x).numpy())
+            if self.config.warp:
+                self.warps = Warps(topology, WARPS, self.config.warp, numpy_generator(0, "warps"))
+            if self.config.network == "plane":
+                self.discriminator.place(topology.picture(self.config.side))
         known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
@@ -279,11 +293,11 @@ class FeatureMatchingGAN(ClassifyingSystem):
     def generate(self, z: Tensor) -> Tensor:
         """z: (N, latent) in [0, 1] → generated samples as the discriminator sees them."""
         h = self.generator(z).float()
-        return torch.sigmoid(h) if self.config.network == "mlp" else torch.tanh(h)
+        return torch.tanh(h) if self.config.network == "conv" else torch.sigmoid(h)
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         """Data-dependent start: on any samples for the ``mlp``, on labelled ones for ``conv``, as published."""
-        x = data["unlabelled" if self.config.network == "mlp" else "labelled"].tensors[0]
+        x = data["labelled" if self.config.network == "conv" else "unlabelled"].tensors[0]
         rows = torch.randint(len(x), (5 * self.config.batch,), generator=generator, device=generator.device)
         self.discriminator.start(self._seen(x[rows]), self.discriminator.draw(len(rows), generator))
 
@@ -336,6 +350,7 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[int, ...] = (500, 500)
     width: int = 96
+    side: int = 24
     normalisation: str = "weight"
     latent: int = 100
     input_noise: float = 0.3

@@ -30,7 +30,10 @@ class BatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
         self.measured: list[tuple[Tensor, Tensor]] | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sizes: Sequence[int] = ()) -> Tensor:
+        """``sizes``: rows of each batch that is normalised by itself; by default all are one."""
+        if len(sizes) > 1:
+            return torch.cat([self(part) for part in x.split(sizes)])
         if self.measured is not None:
             self.measured.append(_moments(x))
         if self.training:
@@ -48,8 +51,7 @@ class BatchNormLinear(nn.Module):
 
     def forward(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
         """x: (N, inputs) → (N, outputs); sizes: rows of each batch that is normalised by itself, Σ = N."""
-        y = self.linear(x)
-        return self.norm(y) if len(sizes) == 1 else torch.cat([self.norm(part) for part in y.split(sizes)])
+        return self.norm(self.linear(x), sizes)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,6 +46,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "no noise": {"input_noise": 0.0, "layer_noise": 0.0},
     "spread": {"spread": 13},
     "warp": {"warp": 1.0},
+    "plane": {"network": "plane", "side": 12},
+    "plane, all": {"network": "plane", "side": 8, "warp": 1.0, "radius": 0.5, "kernels": 5, "matching": "none"},
 }
 
 
