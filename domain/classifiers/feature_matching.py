@@ -44,7 +44,7 @@ from domain.topology import Topology, Warps
 Network = Literal["mlp", "conv", "plane"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
-WARPS, GROUP = 2000, 50  # drawn once before the training; samples in a batch that share one
+WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch that share one
 
 
 @dataclass(frozen=True)

@@ -292,12 +292,12 @@ def against_cost(
 
 
 def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: Path) -> None:
-    """Where features were found to stand, and samples under warps.
+    """Where features were found to stand, and class means under warps.
 
     Args:
         places: learned positions, (A, 2).
         edges: pairs of features that are truly next to each other, (E, 2), drawn as lines.
-        pictures: (samples, 1 + warps, H, W) in [0, 1]; the first of each row is the sample itself.
+        pictures: (classes, 1 + warps, H, W) in [0, 1]; the first of each row is the class mean itself.
         path: SVG file to write.
     """
     rows, columns = pictures.shape[:2]
@@ -308,7 +308,7 @@ def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: 
         left.plot(*places.T, ".", color=INK, markersize=1.5)
         left.set(aspect="equal", title="where pixels were found to stand;\nlines join true neighbours")
         right.imshow(1 - pictures.transpose(0, 2, 1, 3).reshape(rows * pictures.shape[2], -1), cmap="gray")
-        right.set_title("images, then warped along these places")
+        right.set_title("class means, then warped along these places")
         for axes in (left, right):
             axes.set_axis_off()
         _save(figure, path)

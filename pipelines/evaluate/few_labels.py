@@ -32,7 +32,7 @@ from domain.errors import InputError
 from domain.files import whole_file, write_json
 from domain.metrics.classification import summary
 from domain.randomness import numpy_generator
-from domain.samples import SampleFile
+from domain.samples import SampleFile, Samples
 from domain.topology import Topology, Warps
 from domain.view import plots, study
 from pipelines import stage
@@ -112,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
         draw_errors(record, new("errors.svg"))
         draw_cost(record, config, new("cost.svg"))
         if config.warps:
-            draw_warps(SampleFile(Path(config.warps), "train").read().x, new("warps.svg"))
+            draw_warps(SampleFile(Path(config.warps), "train").read(), new("warps.svg"))
         for entry in drawn:
             runs.draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
 
@@ -181,21 +181,23 @@ def draw_cost(record: Record, config: FewLabels, path: Path) -> None:
     plots.against_cost(points, published, path, study.unit(record))
 
 
-def draw_warps(images: np.ndarray, path: Path, rows: int = 6, columns: int = 6) -> None:
-    """``warps.svg`` of grey images, (N, 1, H, W)."""
-    if images.ndim != 4 or images.shape[1] != 1:
-        raise InputError(f"FewLabels.warps: samples of shape {images.shape[1:]}; it draws grey images, (1, height, width)")
+def draw_warps(samples: Samples, path: Path, rows: int = 6, columns: int = 6) -> None:
+    """``warps.svg`` of grey images, (N, 1, H, W): their pixels' places, and class means under warps."""
+    images, label = samples.x, samples.label
+    if images.ndim != 4 or images.shape[1] != 1 or label is None:
+        raise InputError(f"FewLabels.warps: samples of shape {images.shape[1:]}; it draws grey images with labels, (1, height, width)")
     height, width = images.shape[2:]
-    flat = torch.from_numpy(images.reshape(len(images), -1).astype(np.float32) / images.max())
-    topology = Topology.learn(flat.numpy())
+    flat = images.reshape(len(images), -1).astype(np.float32) / images.max()
+    topology = Topology.learn(flat)
     bank = Warps(topology, columns, 1.0, numpy_generator(0, "warps.svg"))
-    shown = [flat[:rows], *(bank(flat[:rows], torch.tensor([k])) for k in range(columns))]
+    means = torch.from_numpy(np.stack([flat[label == k].mean(0) for k in np.unique(label[label >= 0])[:rows]]))
+    shown = [means, *(bank(means, torch.tensor([k])) for k in range(columns))]
     number = np.full((height, width), -1)
     number.flat[topology.features] = np.arange(len(topology.features))
     pairs = [(number[:, :-1], number[:, 1:]), (number[:-1], number[1:])]
     edges = np.concatenate([np.stack([a.ravel(), b.ravel()], 1) for a, b in pairs])
     pictures = torch.stack(shown, 1).unflatten(2, (height, width)).numpy()
-    plots.topology(topology.positions, edges[(edges >= 0).all(1)], pictures, path)
+    plots.topology(topology.positions, edges[(edges >= 0).all(1)], pictures / pictures.max(), path)
 
 
 def row_of(entry: Entry, config: FewLabels) -> Record:

@@ -236,7 +236,7 @@ def test_warps_are_drawn_of_grey_images(evaluate: Callable[..., Path], shape: tu
     noise = np.random.default_rng(0).normal(size=(500, *shape))
     smooth = gaussian_filter(noise, (0, 0, 1, 1))
     x = np.clip(128 + 200 * smooth, 0, 255).astype(np.uint8)
-    write("data/letters.h5", Samples(x, About("image", (0, 255)), split=np.zeros(len(x))))
+    write("data/letters.h5", Samples(x, About("image", (0, 255), 3), np.arange(500) % 3, split=np.zeros(500)))
     if shape[0] == 3:
         with pytest.raises(SystemExit, match="draws grey images"):
             evaluate(warps="data/letters.h5")
