@@ -15,7 +15,7 @@ LADDER = (
     ("nets", "objectives"),
     ("system", "training", "together", "ensemble"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
-    ("models", "estimators", "view"),
+    ("models", "estimators", "formats", "view"),
 )
 RUNG = {name: k for k, names in enumerate(LADDER) for name in names}
 FAMILIES = LADDER[3]
