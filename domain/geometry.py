@@ -71,6 +71,42 @@ class Calorimeter:
         return tuple(x[..., part].reshape(*x.shape[:-1], *shape) for part, shape in parts)
 
 
+@dataclass(frozen=True)
+class Cylinder:
+    """Layers of rings around the beam, each ring cut into equal angles; in a flat sample r runs fastest, then α.
+
+    Attributes:
+        radii: edges of each layer's rings in mm, rising; none for a layer without cells.
+        angles: into how many parts α, from −π, is cut in each layer.
+    """
+
+    radii: tuple[tuple[float, ...], ...]
+    angles: tuple[int, ...]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(angles, rings) of each layer; (n, 0) without cells."""
+        return tuple((n, max(0, len(edges) - 1)) for edges, n in zip(self.radii, self.angles))
+
+    @property
+    def cells(self) -> int:
+        """The number of cells of all layers."""
+        return sum(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Where each layer lies in a flat sample."""
+        ends = itertools.accumulate((math.prod(shape) for shape in self.shapes), initial=0)
+        return tuple(slice(start, stop) for start, stop in itertools.pairwise(ends))
+
+    def centres(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of each cell of a layer in mm, flat; a single part of α is centred on the beam."""
+        edges, n = np.array(self.radii[layer]), self.angles[layer]
+        r = (edges[1:] + edges[:-1]) / 2 if n > 1 else np.zeros(len(edges) - 1)
+        alpha = -np.pi + 2 * np.pi * (np.arange(n) + 0.5) / n
+        return (r * np.cos(alpha)[:, None]).ravel(), (r * np.sin(alpha)[:, None]).ravel()
+
+
 # Paganini, de Oliveira and Nachman 2017, arXiv 1705.02355: cells of 160 x 5, 40 x 40 and 40 x 80 mm
 # behind one another, 480 mm deep.
 CALOGAN = Calorimeter(shapes=((3, 96), (12, 12), (12, 6)), depths=(0.0, 90.0, 437.0, 480.0), width=480.0)

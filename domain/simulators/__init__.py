@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import ClassVar, Protocol
 
 from domain.samples import About, Samples
+from domain.simulators.cascade import Cascade
 from domain.simulators.gflash import GFlash
 from domain.simulators.jets import Jets
 from domain.simulators.strokes import Strokes
@@ -34,4 +35,5 @@ SIMULATORS = {
     "strokes": Strokes,
     "jets": Jets,
     "gflash": GFlash,
+    "cascade": Cascade,
 }
