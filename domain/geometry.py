@@ -17,19 +17,10 @@ from typing import Any
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Calorimeter:
-    """Layers of equal square cross-section, each cut into equal cells.
-
-    Attributes:
-        shapes: (rows, columns) of each layer; rows follow x, columns y.
-        depths: where layers begin and end along z, in mm; one more than there are layers.
-        width: the side of the read-out square, centred on the beam, in mm.
-    """
+class Layered:
+    """Cells in layers, each layer a table of ``shapes[layer]`` (rows, columns)."""
 
     shapes: tuple[tuple[int, int], ...]
-    depths: tuple[float, ...]
-    width: float
 
     @property
     def cells(self) -> int:
@@ -41,6 +32,21 @@ class Calorimeter:
         """Where each layer lies in a flat sample."""
         ends = itertools.accumulate((math.prod(shape) for shape in self.shapes), initial=0)
         return tuple(slice(start, stop) for start, stop in itertools.pairwise(ends))
+
+
+@dataclass(frozen=True)
+class Calorimeter(Layered):
+    """Layers of equal square cross-section, each cut into equal cells.
+
+    Attributes:
+        shapes: (rows, columns) of each layer; rows follow x, columns y.
+        depths: where layers begin and end along z, in mm; one more than there are layers.
+        width: the side of the read-out square, centred on the beam, in mm.
+    """
+
+    shapes: tuple[tuple[int, int], ...]
+    depths: tuple[float, ...]
+    width: float
 
     @property
     def sizes(self) -> tuple[tuple[float, float], ...]:
@@ -72,7 +78,7 @@ class Calorimeter:
 
 
 @dataclass(frozen=True)
-class Cylinder:
+class Cylinder(Layered):
     """Layers of rings around the beam, each ring cut into equal angles; in a flat sample r runs fastest, then α.
 
     Attributes:
@@ -87,17 +93,6 @@ class Cylinder:
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(angles, rings) of each layer; (n, 0) without cells."""
         return tuple((n, max(0, len(edges) - 1)) for edges, n in zip(self.radii, self.angles))
-
-    @property
-    def cells(self) -> int:
-        """The number of cells of all layers."""
-        return sum(math.prod(shape) for shape in self.shapes)
-
-    @property
-    def slices(self) -> tuple[slice, ...]:
-        """Where each layer lies in a flat sample."""
-        ends = itertools.accumulate((math.prod(shape) for shape in self.shapes), initial=0)
-        return tuple(slice(start, stop) for start, stop in itertools.pairwise(ends))
 
     def centres(self, layer: int) -> tuple[np.ndarray, np.ndarray]:
         """x and y of each cell of a layer in mm, flat; a single part of α is centred on the beam."""

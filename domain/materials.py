@@ -14,7 +14,7 @@ SCALE_ENERGY = 21.2  # MeV, of multiple scattering, in Molière's radius
 class Element(NamedTuple):
     """An element of a material; ``weight`` is its share of the mass."""
 
-    z: int
+    z: float
     a: float
     weight: float
 
@@ -77,7 +77,7 @@ class Material:
         return 2 * math.log(10) * x - c + (slope * (last - x) ** power if x < last else 0.0)
 
 
-def element(z: int, a: float, density: float, x0: float, excitation_energy: float, *polarisation: float) -> Material:
+def element(z: float, a: float, density: float, x0: float, excitation_energy: float, *polarisation: float) -> Material:
     """A material of a single element."""
     return Material(density, x0, excitation_energy, (Element(z, a, 1.0),), polarisation or None)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from domain.errors import InputError
 from domain.geometry import CALOGAN
-from domain.materials import LEAD, LEAD_TUNGSTATE, LIQUID_ARGON, homogeneous
+from domain.materials import LEAD, LEAD_TUNGSTATE, LIQUID_ARGON, element, homogeneous
 from domain.randomness import torch_generator
 from domain.simulators.gflash import (
     LEAD_ARGON,
@@ -35,7 +35,7 @@ from domain.simulators.gflash import (
 ENERGIES = torch.tensor([1.0, 10.0, 50.0, 100.0], dtype=torch.float64)
 LAYERS = torch.tensor(CALOGAN.depths, dtype=torch.float64) / LEAD_ARGON.x0
 # The table of check values was computed with A = 171.5; the mean by weight is 170.87.
-CRYSTAL = homogeneous(dataclasses.replace(LEAD_TUNGSTATE, a=171.5))
+CRYSTAL = homogeneous(element(68.36, 171.5, LEAD_TUNGSTATE.density, LEAD_TUNGSTATE.x0, LEAD_TUNGSTATE.excitation_energy))
 EXACT: dict[str, Any] = {"scoring": "total", "threshold": 0.0}
 
 
