@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -298,11 +299,11 @@ def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: 
         places: learned positions, (A, 2).
         edges: pairs of features that are truly next to each other, (E, 2), drawn as lines.
         pictures: (classes, 1 + warps, H, W) in [0, 1]; the first of each row is the class mean itself.
-        path: SVG file to write.
+        path: PNG file to write; pictures would make an SVG large.
     """
     rows, columns = pictures.shape[:2]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.2 + 0.62 * columns, 0.62 * rows + 0.6), layout="constrained")
+        figure = Figure(facecolor="white", figsize=(4.2 + 0.62 * columns, 0.62 * rows + 1.1), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(4.2, 0.62 * columns))
         left.add_collection(LineCollection(places[edges], colors=COLOURS[1], linewidths=0.7))
         left.plot(*places.T, ".", color=INK, markersize=1.5)
@@ -311,7 +312,7 @@ def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: 
         right.set_title("class means, then warped along these places")
         for axes in (left, right):
             axes.set_axis_off()
-        _save(figure, path)
+        FigureCanvasAgg(figure).print_png(path)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -25,7 +25,7 @@ def page(record: Mapping[str, Any], with_trust: bool, with_warps: bool = False) 
             ``median``, ``worst``, ``n``; None where nothing was run), ``ensemble`` (metric → value, or None),
             ``core_hours``, ``hardware`` and, in the main table, ``published``, ``published_ensemble``.
         with_trust: whether reliability.svg and risk_coverage.svg lie beside it.
-        with_warps: whether warps.svg does.
+        with_warps: whether warps.png does.
     """
     parts = [f"# {record['title']}", *missing(record["missing"]), introduction(record)]
     parts += [errors(record["rows"], published=True)]
@@ -38,7 +38,7 @@ def page(record: Mapping[str, Any], with_trust: bool, with_warps: bool = False) 
         ["![Reliability](reliability.svg)", "![Risk and coverage](risk_coverage.svg)"] if with_trust else []
     )
     parts += ["## What the figures rest on", "\n".join(f"- {sentence}" for sentence in record["rests_on"])]
-    parts += ["![Positions of pixels, learned from their correlations, and warps along them](warps.svg)"] * with_warps
+    parts += ["![Positions of pixels, learned from their correlations, and warps along them](warps.png)"] * with_warps
     return "\n\n".join(parts) + "\n"
 
 

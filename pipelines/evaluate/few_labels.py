@@ -10,7 +10,7 @@ the study's folder, all of them or none,
 * ``labelled.csv``, the labelled sets: rows of the sample file;
 * ``summary.md`` and ``summary.json``, the tables a paper would print;
 * ``errors.svg``, ``cost.svg``, ``reliability.svg`` and ``risk_coverage.svg``;
-* ``warps.svg``, where ``warps`` names a sample file: how its features lie in the plane that they span.
+* ``warps.png``, where ``warps`` names a sample file: how its features lie in the plane that they span.
 
 With ``--partial`` a task that has not been run is left out, and the summary names it.
 """
@@ -112,7 +112,7 @@ def main(arguments: argparse.Namespace) -> None:
         draw_errors(record, new("errors.svg"))
         draw_cost(record, config, new("cost.svg"))
         if config.warps:
-            draw_warps(SampleFile(Path(config.warps), "train").read(), new("warps.svg"))
+            draw_warps(SampleFile(Path(config.warps), "train").read(), new("warps.png"))
         for entry in drawn:
             runs.draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
 
@@ -182,14 +182,14 @@ def draw_cost(record: Record, config: FewLabels, path: Path) -> None:
 
 
 def draw_warps(samples: Samples, path: Path, rows: int = 6, columns: int = 6) -> None:
-    """``warps.svg`` of grey images, (N, 1, H, W): their pixels' places, and class means under warps."""
+    """``warps.png`` of grey images, (N, 1, H, W): their pixels' places, and class means under warps."""
     images, label = samples.x, samples.label
     if images.ndim != 4 or images.shape[1] != 1 or label is None:
         raise InputError(f"FewLabels.warps: samples of shape {images.shape[1:]}; it draws grey images with labels, (1, height, width)")
     height, width = images.shape[2:]
     flat = images.reshape(len(images), -1).astype(np.float32) / images.max()
     topology = Topology.learn(flat)
-    bank = Warps(topology, columns, 1.0, numpy_generator(0, "warps.svg"))
+    bank = Warps(topology, columns, 1.0, numpy_generator(0, "warps.png"))
     means = torch.from_numpy(np.stack([flat[label == k].mean(0) for k in np.unique(label[label >= 0])[:rows]]))
     shown = [means, *(bank(means, torch.tensor([k])) for k in range(columns))]
     number = np.full((height, width), -1)

@@ -221,7 +221,7 @@ def test_parameters_of_the_studies(study: Path) -> None:
     config = stage.parameters(FewLabels, str(params), "evaluate", "few_labels")
     assert set(config.tasks) == set(content["tasks"]) == set(content["classify"])
     assert {f"data/classified/{task}" for task in config.tasks} <= set(flow["evaluate"]["deps"])
-    drawn = OUTPUTS | ({"warps.svg"} if config.warps else set())
+    drawn = OUTPUTS | ({"warps.png"} if config.warps else set())
     assert {Path(path).name for out in flow["evaluate"]["outs"] for path in out} == drawn
     assert not config.warps or config.warps in flow["evaluate"]["deps"]
     for task, labels in config.tasks.items():
@@ -242,5 +242,5 @@ def test_warps_are_drawn_of_grey_images(evaluate: Callable[..., Path], shape: tu
             evaluate(warps="data/letters.h5")
     else:
         folder = evaluate(warps="data/letters.h5")
-        assert (folder / "warps.svg").stat().st_size > 10_000
-        assert "](warps.svg)" in (folder / "summary.md").read_text()
+        assert (folder / "warps.png").stat().st_size > 10_000
+        assert "](warps.png)" in (folder / "summary.md").read_text()
