@@ -55,8 +55,7 @@ class CaloChallenge(Config):
     def read(self, path: Path) -> Samples:
         """x: (N, cells) in MeV; condition: energy in MeV."""
         cells = self.geometry.cells
-        with readable(path, "a whole HDF5 file"):
-            content = hdf5.read(path, {"incident_energies": (1,), "showers": (cells,)})
+        content = hdf5.read(path, {"incident_energies": (1,), "showers": (cells,)})
         for name, values in content.items():
             hdf5.require_no_negative(values, name, path)
         x = content["showers"]

@@ -2,8 +2,7 @@
 
 Rayleigh scattering is left out: it takes no energy, and above 1 MeV it turns a photon by less than
 multiple scattering turns the electrons around it. Pairs know neither the Landau–Pomeranchuk–Migdal
-suppression, which begins above some 10 TeV in lead (150 TeV · X0/cm · …, PDG eq. 34.33), nor the
-polarisation of photons.
+suppression, which begins at four times 7.7 TeV/cm · X0, 17 TeV in lead, nor the polarisation of photons.
 """
 
 from __future__ import annotations
