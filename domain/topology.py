@@ -54,7 +54,7 @@ class Topology(NamedTuple):
         if len(features) < FEWEST:
             raise InputError(
                 f"{len(features)} of {x.shape[1]} features vary in more than {RARE:.1%} of the samples, and positions "
-                f"need {FEWEST}; set warp to 0, and network to mlp"
+                f"need {FEWEST}; set warp to 0, and network to another than plane"
             )
         distance = np.sqrt(np.clip(2 - 2 * np.corrcoef(x[:, features], rowvar=False), 0, None))
         with warnings.catch_warnings():  # parts without a link are joined where they agree most, as wished
@@ -69,7 +69,7 @@ class Topology(NamedTuple):
         try:
             return Delaunay(self.positions)
         except QhullError as error:
-            raise InputError("the features agree as on a line, not in a plane; set warp to 0, and network to mlp") from error
+            raise InputError("the features agree as on a line, not in a plane; set warp to 0, and network to another than plane") from error
 
     def picture(self, side: int) -> Tensor:
         """How to see a vector as a square picture of the plane: a linear map, (side², F), rows of pixels first.

@@ -28,7 +28,6 @@ from domain.errors import InputError
 from domain.graph import spread, surest
 from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
-from domain.nets.committee import Committee
 from domain.nets.dcgan import Generator
 from domain.nets.history import ParameterHistory
 from domain.nets.mlp import mlp
@@ -42,10 +41,9 @@ from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 from domain.topology import Topology, Warps
 
-Network = Literal["mlp", "conv", "plane", "both"]
+Network = Literal["mlp", "conv", "plane"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
-PLANES = ("plane", "both")
 WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch that share one
 
 
@@ -56,12 +54,8 @@ class FeatureMatchingConfig(Config):
     Attributes:
         network: ``mlp`` sees vectors in [0, 1] through Gaussian noise; ``conv`` is the paper's
             nine-layer network on images, with dropout; ``plane`` is a small convolutional network on
-            the plane in which the features' correlations lay them out (``domain/topology.py``); ``both``
-            are an ``mlp`` and a ``plane`` that teach each other: where one should give an unlabelled
-            sample its own answer again, it is to give the mean of the two (co-training, Blum & Mitchell
-            1998; mutual learning, Zhang et al. 2018, arXiv 1706.00384). Their mean is the answer.
-        hidden: widths of the hidden layers of an ``mlp`` discriminator.
-        plane_hidden: widths of the layers after the convolutions of ``plane``.
+            the plane in which the features' correlations lay them out (``domain/topology.py``).
+        hidden: widths of the hidden layers of an ``mlp`` discriminator, and of those after the convolutions of ``plane``.
         generator_hidden: widths of the hidden layers of the generator, but for ``conv``.
         width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN), and
             of the first convolution of ``plane``, where 32 do; the second has twice as many.
@@ -81,7 +75,7 @@ class FeatureMatchingConfig(Config):
             passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242).
         radius: L2 length, in units of the discriminator's input, of virtual adversarial perturbations of
             the unlabelled samples, under which answers should not change (Miyato et al. 2017,
-            arXiv 1704.03976); 0 for none. Of ``both`` only the ``mlp`` is held to it, which needs it more.
+            arXiv 1704.03976); 0 for none.
         warp: strength of random smooth deformations of the same plane, for any network but ``conv``: labelled samples are shown warped, and answers should not
             change when unlabelled ones are. Nothing needs to know which feature is next to which.
         warp_weight: weight of the divergence of warped answers from the plain ones.
@@ -102,7 +96,6 @@ class FeatureMatchingConfig(Config):
 
     network: Network = "mlp"
     hidden: tuple[Count, ...] = (1000, 500, 250, 250, 250)
-    plane_hidden: tuple[Count, ...] = (256,)
     generator_hidden: tuple[Count, ...] = (500, 500)
     width: Count = 96
     side: Annotated[int, Range(8)] = 24
@@ -151,22 +144,21 @@ class FeatureMatchingGAN(ClassifyingSystem):
             channels, side, other = space.shape
             if side != other or side < 12:
                 raise InputError(f"network='conv': images of {side}×{other} pixels; it needs squares of at least 12")
-            members = [NineLayers(channels, side, config.width, space.classes, config.kernels)]
+            self.discriminator = NineLayers(channels, side, config.width, space.classes, config.kernels)
             self.generator = Generator(config.latent, space.shape, width=128)
         else:
-            inputs, members = math.prod(space.shape), []
-            if config.network in ("mlp", "both"):
-                deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
-                members.append(
-                    NoisyMLP(inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels)
-                )
-            if config.network in PLANES:
+            inputs = math.prod(space.shape)
+            if config.network == "plane":
                 channels = (config.width, 2 * config.width)
-                members.append(
-                    PlaneNetwork(inputs, config.side, channels, config.plane_hidden, space.classes, config.kernels)
+                self.discriminator = PlaneNetwork(
+                    inputs, config.side, channels, config.hidden, space.classes, config.kernels
+                )
+            else:
+                deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
+                self.discriminator = NoisyMLP(
+                    inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels
                 )
             self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
-        self.discriminator = Committee(members)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
             Player(
@@ -181,12 +173,12 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if self.config.spread:
             array = label.numpy()
             label = torch.from_numpy(surest(spread(x.numpy(), array), array, self.config.spread))
-        if self.config.warp or self.config.network in PLANES:
+        if self.config.warp or self.config.network == "plane":
             topology = Topology.learn(self.unit(x).numpy())
             if self.config.warp:
                 self.warps = Warps(topology, WARPS, self.config.warp, numpy_generator(0, "warps"))
-            if self.config.network in PLANES:
-                self.discriminator.members[-1].place(topology.picture(self.config.side))
+            if self.config.network == "plane":
+                self.discriminator.place(topology.picture(self.config.side))
         known = label >= 0
         return {
             "labelled": Stream((x[known], label[known]), self.config.batch),
@@ -234,10 +226,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
         known, answers, *others = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
         again, warped, fake = others[: len(again)], others[len(again) : -len(made)], others[-len(made) :]
         realness = softplus(-answers.logsumexp(1)).mean() + softplus(fake[0].logsumexp(1)).mean()
-        label = self.noisy_labels(label, noise["label"])
-        members, taught = answers.shape[2], agreed(answers.detach())
         terms = {
-            "classes": cross_entropy(known, label[:, None].expand(-1, members)),
+            "classes": cross_entropy(known, self.noisy_labels(label, noise["label"])),
             "realness": 0.5 * config.unlabelled_weight * realness,
         }
         if config.manifold:
@@ -246,12 +236,9 @@ class FeatureMatchingGAN(ClassifyingSystem):
             distance = (answers.softmax(1) - other.softmax(1)).square().sum(1)
             terms["consistency"] = config.consistency * distance.mean()
         for other in warped:
-            terms["warp"] = config.warp_weight * divergence(taught, other).mean()
-        if members > 1:
-            terms["agreement"] = divergence(taught, answers).mean()
+            terms["warp"] = config.warp_weight * divergence(answers.detach(), other).mean()
         if config.radius:
-            smoothness = self.smoothness(real, answers.detach()[..., 0], noise["direction"])
-            terms["smoothness"] = smoothness / members
+            terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
         if config.entropy:
             terms["entropy"] = config.entropy * conditional_entropy(answers)
         if config.balance:
@@ -259,11 +246,11 @@ class FeatureMatchingGAN(ClassifyingSystem):
         return terms | self.historical("discriminator")
 
     def smoothness(self, x: Tensor, answers: Tensor, start: Tensor) -> Tensor:
-        """Mean divergence of the first member from its ``answers``, logits (N, K), under adversarial perturbations of x."""
+        """Mean divergence from ``answers``, logits (N, K), under virtual adversarial perturbations of x."""
         flat = x.flatten(1)
 
         def logits(moved: Tensor) -> Tensor:
-            return self.discriminator.members[0](moved.view_as(x))[0]
+            return self.discriminator(moved.view_as(x))[0]
 
         direction = adversarial_direction(logits, flat, answers, start.float(), difference=1.0)
         return divergence(answers, logits(flat + self.config.radius * direction)).mean()
@@ -318,7 +305,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         x, size, device = data["unlabelled"].tensors[0], self.config.batch, generator.device
         rows = torch.randint(len(x), (10_000,), generator=generator, device=device)
         calibrate(self.discriminator, lambda: [self.discriminator(self._seen(x[part])) for part in rows.split(1000)])
-        self.discriminator.calibrate(self._seen(x[rows[:1000]]), size)
+        self.discriminator.minibatch.calibrate(self.discriminator(self._seen(x[rows[:1000]]))[1], size)
         z = torch.rand(1000, self.config.latent, generator=generator, device=device)
         calibrate(self.generator, lambda: self.generate(z))
         self.warps = None  # they are many, and training is over
@@ -326,12 +313,12 @@ class FeatureMatchingGAN(ClassifyingSystem):
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → class probabilities (N, K)."""
-        return self.discriminator(self._seen(x))[0].softmax(1).mean(2)
+        return self.discriminator(self._seen(x))[0].softmax(1)
 
     @torch.no_grad()
     def realness(self, x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → log odds of being real rather than generated, (N,)."""
-        return self.discriminator(self._seen(x))[0].logsumexp(1).mean(1)
+        return self.discriminator(self._seen(x))[0].logsumexp(1)
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
@@ -341,12 +328,6 @@ class FeatureMatchingGAN(ClassifyingSystem):
 
     def _seen(self, x: Tensor) -> Tensor:
         return x if self.config.network == "conv" else self.unit(x)
-
-
-def agreed(logits: Tensor) -> Tensor:
-    """logits: (N, K, M) of M members → what they say on average, the log of their mean probabilities, alike for all."""
-    mean = logits.log_softmax(1).logsumexp(2, keepdim=True) - math.log(logits.shape[2])
-    return mean.expand_as(logits)
 
 
 @dataclass(eq=False, repr=False)
@@ -367,7 +348,6 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
 
     network: str = "mlp"
     hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
-    plane_hidden: tuple[int, ...] = (256,)
     generator_hidden: tuple[int, ...] = (500, 500)
     width: int = 96
     side: int = 24

@@ -10,7 +10,7 @@ from torch.nn.functional import kl_div, normalize
 
 
 def divergence(p: Tensor, q: Tensor) -> Tensor:
-    """KL[p ‖ q] in nats, (N, …), of the class probabilities that logits p and q, (N, K, …), stand for."""
+    """KL[p ‖ q] in nats, (N,), of the class probabilities that logits p and q, (N, K), stand for."""
     return kl_div(q.log_softmax(1), p.log_softmax(1), reduction="none", log_target=True).sum(1)
 
 

@@ -48,11 +48,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "warp": {"warp": 1.0},
     "plane": {"network": "plane", "side": 12},
     "plane, all": {"network": "plane", "side": 8, "warp": 1.0, "radius": 0.5, "kernels": 5, "matching": "none"},
-    "both": {"network": "both", "side": 12},
-    "both, all": {
-        "network": "both", "side": 8, "warp": 1.0, "radius": 0.5, "entropy": 0.1, "balance": 0.1, "manifold": 1.0,
-        "consistency": 1.0, "kernels": 5, "matching": "none",
-    },
 }
 
 
