@@ -56,22 +56,51 @@ SHARED_CODE = (  # all that decides a run's outcome beside its classifier's own 
 
 
 @dataclass(frozen=True)
-class Arm(Config):
-    """One way to a classifier.
+class Method(Config):
+    """A classifier.
 
     Attributes:
         classifier: its name in domain/classifiers.
-        samples: sample file it learns from.
-        labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
-        only: use no more than this many samples, drawn anew for each seed; 0 for all.
-        options: the classifier's own parameters.
+        options: its own parameters; ``teacher`` among them is a method in turn.
     """
 
     classifier: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, where: str) -> None:
+        """Refuse names and values that it does not know."""
+        kind = stage.family(CLASSIFIERS, self.classifier, f"{where}.classifier")
+        hints = typing.get_type_hints(kind if is_dataclass(kind) else kind.__init__)
+        for key, value in self.options.items():
+            place = f"{where}.options.{key}"
+            if key not in (known := kind().get_params()):
+                raise InputError(f"{place}: unknown key; {suggestion(key, known)}")
+            if key == "teacher" and value is not None:
+                Method.parse(value, place).check(place)
+            else:
+                checked(value, hints[key], place)
+
+    def build(self) -> Any:
+        """The estimator."""
+        options = dict(self.options)
+        if options.get("teacher"):
+            options["teacher"] = Method(**options["teacher"]).build()
+        return CLASSIFIERS[self.classifier](**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm(Method):
+    """One way to a classifier, and what it learns from.
+
+    Attributes:
+        samples: sample file it learns from.
+        labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
+        only: use no more than this many samples, drawn anew for each seed; 0 for all.
+    """
+
     samples: str
     labels: Natural = 0
     only: Natural = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,12 +149,7 @@ def main(arguments: argparse.Namespace) -> None:
 def check(config: Classify, where: str) -> None:
     """Refuse names that lead nowhere before anything is trained."""
     for name, arm in config.arms.items():
-        kind = stage.family(CLASSIFIERS, arm.classifier, f"{where}.arms.{name}.classifier")
-        hints = typing.get_type_hints(kind if is_dataclass(kind) else kind.__init__)
-        for key, value in arm.options.items():
-            if key not in (known := kind().get_params()):
-                raise InputError(f"{where}.arms.{name}.options.{key}: unknown key; {suggestion(key, known)}")
-            checked(value, hints[key], f"{where}.arms.{name}.options.{key}")
+        arm.check(f"{where}.arms.{name}")
     kinds = {name: CLASSIFIERS[arm.classifier] for name, arm in config.arms.items()}
     networks = [name for name, kind in kinds.items() if issubclass(kind, NetworkClassifier)]
     if config.keep and config.keep not in networks:
@@ -173,7 +197,8 @@ def probabilities(run: Run, test: Samples) -> np.ndarray:
         values = train(run, test)
         with whole_file(finished) as partial:
             save_file({"probabilities": values}, partial)
-        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        for checkpoint in run.folder.glob("checkpoint.*"):
+            checkpoint.unlink()
     return stage.tensors(finished)["probabilities"]
 
 
@@ -182,7 +207,7 @@ def train(run: Run, test: Samples) -> np.ndarray:
     checkpoint = run.folder / "checkpoint.safetensors"
     X, y, rows = labelled(training_samples(Path(run.arm.samples)), run.arm, run.seed)
     write_json(run.folder / "labelled.json", rows[y >= 0].tolist() if run.arm.labels else [])
-    classifier = CLASSIFIERS[run.arm.classifier](**run.arm.options)
+    classifier = run.arm.build()
     is_network = isinstance(classifier, NetworkClassifier)
     if is_network:
         classifier.set_params(

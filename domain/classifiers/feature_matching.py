@@ -16,9 +16,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from sklearn.base import clone
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, softplus
 
@@ -40,10 +42,12 @@ from domain.randomness import numpy_generator
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 from domain.topology import Topology, Warps
+from domain.training import Budget
 
 Network = Literal["mlp", "conv", "plane"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
+LEAST = 1e-7  # probability under a logarithm
 WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch that share one
 
 
@@ -80,6 +84,8 @@ class FeatureMatchingConfig(Config):
             change when unlabelled ones are. Nothing needs to know which feature is next to which.
         warp_weight: weight of the divergence of warped answers from the plain ones.
         entropy: weight of the unlabelled samples' conditional entropy (Dai et al. 2017).
+        fade: steps in which a teacher's opinion of the unlabelled samples gives way to the own answers,
+            as what answers to warped samples should agree with; 0 for no teacher.
         balance: weight of the missing entropy of the batch's mean class probabilities: for classes
             that are about equally frequent (Springenberg 2015, arXiv 1511.06390).
         manifold: weight of the squared change of logits along the generator's own manifold, for
@@ -113,6 +119,7 @@ class FeatureMatchingConfig(Config):
     warp: NonNegative = 0.0
     warp_weight: NonNegative = 2.0
     entropy: NonNegative = 0.0
+    fade: Natural = 0
     balance: NonNegative = 0.0
     manifold: NonNegative = 0.0
     manifold_step: NonNegative = 1e-2
@@ -140,6 +147,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
             raise InputError("warp is for networks that see vectors; with network='conv' set augment")
         self.unlabelled_batch = config.unlabelled_batch or config.batch
         self.warps: Warps | None = None
+        if config.fade:
+            self.register_buffer("turns", torch.zeros(()))
         if config.network == "conv":
             channels, side, other = space.shape
             if side != other or side < 12:
@@ -211,7 +220,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Class cross-entropy of labelled samples; realness of unlabelled and generated ones."""
-        (labelled, label), (unlabelled,), config = batch["labelled"], batch["unlabelled"], self.config
+        (labelled, label), (unlabelled, *opinion), config = batch["labelled"], batch["unlabelled"], self.config
         made = [self.generate(noise["z"])]
         if config.manifold:
             made.append(self.generate(noise["z"] + config.manifold_step * normalize(noise["step"], dim=1)))
@@ -235,8 +244,11 @@ class FeatureMatchingGAN(ClassifyingSystem):
         for other in again:
             distance = (answers.softmax(1) - other.softmax(1)).square().sum(1)
             terms["consistency"] = config.consistency * distance.mean()
+        taught = self.taught(answers.detach(), *opinion)
         for other in warped:
-            terms["warp"] = config.warp_weight * divergence(answers.detach(), other).mean()
+            terms["warp"] = config.warp_weight * divergence(taught, other).mean()
+        if opinion:
+            terms["teacher"] = divergence(taught, answers).mean()
         if config.radius:
             terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
         if config.entropy:
@@ -244,6 +256,13 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if config.balance:
             terms["balance"] = config.balance * (math.log(self.space.classes) - marginal_entropy(answers))
         return terms | self.historical("discriminator")
+
+    def taught(self, answers: Tensor, opinion: Tensor | None = None) -> Tensor:
+        """What answers should be: logits (N, K), at first those of the teacher's opinion, probabilities (N, K)."""
+        if opinion is None:
+            return answers
+        trust = (1 - self.turns / self.config.fade).clamp(min=0)
+        return torch.lerp(answers.softmax(1), opinion, trust).clamp(min=LEAST).log()
 
     def smoothness(self, x: Tensor, answers: Tensor, start: Tensor) -> Tensor:
         """Mean divergence from ``answers``, logits (N, K), under virtual adversarial perturbations of x."""
@@ -257,7 +276,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
 
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Distance of the features of a real and a generated batch, or the cost of looking real."""
-        (unlabelled,), config = batch["unlabelled"], self.config
+        (unlabelled, *_), config = batch["unlabelled"], self.config
         layers = noise.get("layers")
         parts = (None, None) if layers is None else layers.split([len(unlabelled), config.batch])
         logits, fake = self.discriminator(self.generate(noise["z"]), parts[1])
@@ -283,6 +302,8 @@ class FeatureMatchingGAN(ClassifyingSystem):
         return {"historical": self.config.historical * self.past[role].distance(getattr(self, role))}
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
+        if self.config.fade and player.name == "discriminator":
+            self.turns += 1
         if self.config.historical:
             self.past[player.name].follow(getattr(self, player.name))
 
@@ -339,6 +360,11 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
         rate, beta1, epsilon: of the discriminator's Adam, and of the generator's where ``generator_rate``
             is 0; epsilon stands outside the root.
         generator_rate: learning rate of the generator; 0 for the same.
+        teacher: any classifier, which is fitted first. Its opinion of every sample is what the answers
+            begin with (distillation, Hinton et al. 2015, arXiv 1503.02531), and counts for nothing after
+            ``fade`` steps. Where a powerful network may cut a class wrong early, one that errs otherwise
+            can lead it. It shares the seed, the device and the place of the checkpoint.
+        fade: steps until then.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -365,6 +391,8 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     warp: float = 0.0
     warp_weight: float = 2.0
     entropy: float = 0.0
+    teacher: Any = None
+    fade: int = 2000
     balance: float = 0.0
     manifold: float = 0.0
     manifold_step: float = 1e-2
@@ -381,6 +409,19 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
         optimiser = Adam(self.rate, self.beta1, epsilon=self.epsilon)
         generator_optimiser = Adam(self.generator_rate or self.rate, 0.5, epsilon=self.epsilon)
         shared = {field.name for field in dataclasses.fields(FeatureMatchingConfig)} & set(self.get_params())
-        options = {name: getattr(self, name) for name in shared}
+        options = {name: getattr(self, name) for name in shared} | {"fade": self.fade if self.teacher else 0}
         config = FeatureMatchingConfig(**options, optimiser=optimiser, generator_optimiser=generator_optimiser)
         return FeatureMatchingGAN(config, space)
+
+    def prepare(self, X: Any, y: Any) -> tuple[ClassifyingSystem, Mapping[str, Stream], Budget, int]:
+        system, streams, budget, seed = super().prepare(X, y)
+        if self.teacher is None:
+            return system, streams, budget, seed
+        teacher, known = clone(self.teacher), self.get_params()
+        if self.checkpoint:
+            known["checkpoint"] = Path(f"{self.checkpoint}.teacher")
+        shared = {"random_state", "device", "verbose", "checkpoint", "save_seconds"} & set(teacher.get_params())
+        teacher.set_params(**{name: known[name] for name in shared})
+        opinion = torch.from_numpy(teacher.fit(X, y).predict_proba(X)).float()
+        x, *_ = streams["unlabelled"].tensors
+        return system, {**streams, "unlabelled": Stream((x, opinion), streams["unlabelled"].batch)}, budget, seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -143,3 +144,39 @@ def test_ten_labels_and_the_graph() -> None:
         FeatureMatchingGANClassifier(**options, spread=each).fit(X, partial).score(X, y) for each in (0, 50)
     )
     assert graph > plain + 0.1
+
+
+def test_a_teacher_leads_and_then_is_forgotten() -> None:
+    """With one that knows every class, training without a warp or a label's help starts from its answers."""
+    digits, label = load_digits(return_X_y=True)
+    digits, label = digits[:300].astype(np.float32), label[:300]
+    few = np.where(np.arange(300) < 20, label, -1)
+    options: dict[str, Any] = {"hidden": (32,), "input_noise": 0.0, "layer_noise": 0.0, "epochs": 40, "batch": 50, "average": 0.0}
+
+    class Knows(FeatureMatchingGANClassifier):
+        def fit(self, X: Any, y: Any) -> Knows:
+            self.classes_ = np.unique(y[y >= 0])
+            return self
+
+        def predict_proba(self, X: Any) -> np.ndarray:
+            return np.eye(10)[label]
+
+    plain = FeatureMatchingGANClassifier(**options, random_state=0).fit(digits, few)
+    led = FeatureMatchingGANClassifier(**options, random_state=0, teacher=Knows(), fade=300).fit(digits, few)
+    assert led.score(digits, label) > 0.97 > plain.score(digits, label)
+    assert led.system_.turns == 40 * 6
+    gone = led.system_.taught(torch.zeros(1, 10), torch.eye(10)[:1])
+    torch.testing.assert_close(gone.exp(), torch.lerp(torch.full((1, 10), 0.1), torch.eye(10)[:1], 0.2), atol=1e-6, rtol=0)
+
+
+def test_a_teacher_shares_the_seed_and_resumes(tmp_path: Path) -> None:
+    digits, label = load_digits(return_X_y=True)
+    few = np.where(np.arange(len(label)) < 50, label, -1)[:200]
+    options: dict[str, Any] = {"hidden": (8,), "epochs": 2, "batch": 50, "random_state": 3}
+    teacher = FeatureMatchingGANClassifier(hidden=(16,), epochs=2, batch=50)
+    alone = FeatureMatchingGANClassifier(**options, teacher=teacher).fit(digits[:200], few)
+    place = tmp_path / "checkpoint.safetensors"
+    for _ in range(2):  # the second time from what the first has left
+        again = FeatureMatchingGANClassifier(**options, teacher=teacher, checkpoint=place).fit(digits[:200], few)
+        assert np.array_equal(again.predict_proba(digits), alone.predict_proba(digits))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [place.name, f"{place.name}.teacher"]
