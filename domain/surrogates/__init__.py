@@ -7,7 +7,11 @@ Whatever ``streams`` measures on the training data is a buffer, so a saved model
 """
 
 from domain.surrogates.flow import Flow
+from domain.surrogates.flow_matching import FlowMatching
+from domain.surrogates.vae_flow import VAEFlow
 
 SURROGATES = {
     "flow": Flow,
+    "flow_matching": FlowMatching,
+    "vae_flow": VAEFlow,
 }

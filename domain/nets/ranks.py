@@ -1,0 +1,159 @@
+"""From deposits to normal scores and back: what a sample's total, its shares and its ranks are."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+EDGE = 1e-4  # ranks stay this far from 0 and 1, scores within ± 3.7
+CHUNK = 256  # samples ranked at once
+
+
+def break_sticks(energies: Tensor, order: Tensor) -> Tensor:
+    """Layer energies → their sum, then each layer's share of what the layers before it left.
+
+    Args:
+        energies: (N, L), at least 0.
+        order: (L,) which layer is broken off first; the last takes the rest.
+
+    Returns:
+        (N, L): the sum in the unit of ``energies``, and L − 1 shares in [0, 1].
+    """
+    ordered = energies[:, order]
+    left = ordered.flip(1).cumsum(1).flip(1)  # what is there before each layer is broken off
+    shares = ordered[:, :-1] / left[:, :-1].clamp(min=torch.finfo(left.dtype).tiny)
+    return torch.cat([left[:, :1], shares], 1)
+
+
+def join_sticks(sticks: Tensor, order: Tensor) -> Tensor:
+    """The inverse of :func:`break_sticks`; (N, L) → layer energies (N, L)."""
+    left, parts = sticks[:, 0], []
+    for share in sticks[:, 1:].clamp(0, 1).unbind(1):
+        parts.append(share * left)
+        left = left - parts[-1]
+    return torch.stack([*parts, left], 1)[:, order.argsort()]
+
+
+def mirrors(shapes: tuple[tuple[int, int], ...]) -> Tensor:
+    """(4, cells): the order of a flat shower's cells as it is, and mirrored along y, x, and both."""
+    orders, start = [], 0
+    for rows, columns in shapes:
+        layer = torch.arange(start, start + rows * columns).reshape(rows, columns)
+        orders.append([layer, layer.flip(1), layer.flip(0), layer.flip(0, 1)])
+        start += rows * columns
+    return torch.stack([torch.cat([layer.flatten() for layer in turn]) for turn in zip(*orders)])
+
+
+def normal_score(rank: Tensor) -> Tensor:
+    """Rank in [0, 1] → quantile of the normal law."""
+    return torch.special.ndtri(rank.clamp(EDGE, 1 - EDGE))
+
+
+def lerp_sorted(x: Tensor, points: Tensor, values: Tensor) -> Tensor:
+    """Interpolate linearly; x: (..., M), points and values: (..., Q), points not decreasing."""
+    upper = torch.searchsorted(points, x).clamp(1, points.shape[-1] - 1)
+    x0, x1 = points.gather(-1, upper - 1), points.gather(-1, upper)
+    y0, y1 = values.gather(-1, upper - 1), values.gather(-1, upper)
+    return torch.lerp(y0, y1, ((x - x0) / (x1 - x0).clamp(min=1e-12)).clamp(0, 1))
+
+
+class RankMap(nn.Module):
+    """Ranks of D values among training values at the same *coordinate*, a logarithm of an energy.
+
+    Ranks are measured in K slices of the coordinate and interpolated between the slices' medians.
+    Values of 0 fill the ranks from 0 to their own probability, in no order.
+
+    Args:
+        values: D.
+        knots: K.
+        quantiles: Q, points of the distribution of the logarithm of values above 0.
+    """
+
+    knots: Tensor  # (K,) medians of the slices, rising
+    empty: Tensor  # (K, D) probability of a value of 0
+    table: Tensor  # (K, D, Q) quantiles of ln(value) above 0
+
+    def __init__(self, values: int, knots: int, quantiles: int) -> None:
+        super().__init__()
+        self.register_buffer("knots", torch.arange(knots).float())
+        self.register_buffer("empty", torch.zeros(knots, values))
+        self.register_buffer("table", torch.zeros(knots, values, quantiles))
+        levels = torch.special.ndtr(torch.linspace(-3, 3, quantiles))  # closest in the tails
+        self.register_buffer("levels", (levels - levels[0]) / (levels[-1] - levels[0]), persistent=False)
+
+    def fit(self, x: Tensor, coordinate: Tensor) -> None:
+        """Measure the tables; x: (N, D), at least 0; coordinate: (N,)."""
+        least = x[x > 0].min() if (x > 0).any() else x.new_tensor(1.0)
+        order = coordinate.argsort(stable=True)
+        for k, rows in enumerate(order.tensor_split(len(self.knots))):
+            ascending = x[rows].sort(0).values
+            hits = (ascending > 0).sum(0)
+            self.knots[k] = coordinate[rows].median()
+            self.empty[k] = 1 - hits / len(rows)
+            at = len(rows) - hits[:, None] + self.levels * (hits[:, None] - 1).clamp(min=0)
+            at = at.clamp(max=len(rows) - 1)
+            below, above = (ascending.T.gather(1, i.long()) for i in (at.floor(), at.ceil()))
+            self.table[k] = torch.lerp(below, above, at.frac()).clamp(min=least).log()
+
+    def _between(self, coordinate: Tensor) -> tuple[Tensor, Tensor]:
+        """The knot below each coordinate, (N,), and how far it is to the next, (N,) in [0, 1]."""
+        k = torch.searchsorted(self.knots, coordinate).clamp(1, len(self.knots) - 1) - 1
+        low, high = self.knots[k], self.knots[k + 1]
+        return k, ((coordinate - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
+
+    def encode(self, x: Tensor, coordinate: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (N, D) → lowest and highest rank, each (N, D) in [0, 1]; equal for values above 0."""
+        parts = zip(x.split(CHUNK), coordinate.split(CHUNK))
+        low, high = zip(*(self._encode(*part) for part in parts))
+        return torch.cat(low), torch.cat(high)
+
+    def _encode(self, x: Tensor, coordinate: Tensor) -> tuple[Tensor, Tensor]:
+        k, share = self._between(coordinate)
+        empty = torch.lerp(self.empty[k], self.empty[k + 1], share[:, None])
+        points = torch.lerp(self.table[k], self.table[k + 1], share[:, None, None])
+        logs = x.clamp(min=torch.finfo(x.dtype).tiny).log()
+        level = lerp_sorted(logs[..., None], points, self.levels.expand_as(points))[..., 0]
+        rank = empty + (1 - empty) * level
+        return torch.where(x > 0, rank, 0.0), torch.where(x > 0, rank, empty)
+
+    def decode(self, rank: Tensor, coordinate: Tensor) -> Tensor:
+        """Ranks (N, D) at coordinates (N,) → values (N, D), 0 below the probability of 0."""
+        k, share = self._between(coordinate)
+        share = share[:, None]
+        empty = torch.lerp(self.empty[k], self.empty[k + 1], share)
+        level = ((rank - empty) / (1 - empty).clamp(min=1e-6)).clamp(0, 1)
+        upper = torch.searchsorted(self.levels, level).clamp(1, len(self.levels) - 1)
+        below, above = self.levels[upper - 1], self.levels[upper]
+        column = torch.arange(rank.shape[1], device=rank.device)
+        log0, log1 = (
+            torch.lerp(self.table[k[:, None], column, i], self.table[k[:, None] + 1, column, i], share)
+            for i in (upper - 1, upper)
+        )
+        value = torch.lerp(log0, log1, (level - below) / (above - below)).exp()
+        return torch.where(rank >= empty, value, 0.0)
+
+
+class Trend(nn.Module):
+    """What total the conditions lead one to expect: ln(total) as a polynomial of second degree in C conditions."""
+
+    def __init__(self, conditions: int) -> None:
+        super().__init__()
+        pairs = torch.triu_indices(conditions, conditions)
+        self.register_buffer("pairs", pairs, persistent=False)
+        self.register_buffer("weights", torch.zeros(1 + conditions + pairs.shape[1]))
+
+    def terms(self, context: Tensor) -> Tensor:
+        """context: (N, C) → 1, the conditions, and their products, (N, 1 + C + C (C + 1) / 2)."""
+        products = context[:, self.pairs[0]] * context[:, self.pairs[1]]
+        return torch.cat([torch.ones_like(context[:, :1]), context, products], 1)
+
+    def fit(self, total: Tensor, context: Tensor) -> None:
+        """Least squares; total: (N,), of which those above 0 count; context: (N, C)."""
+        seen = total > 0
+        terms = self.terms(context[seen]).double()
+        solved = torch.linalg.lstsq(terms, total[seen].double().log()[:, None], driver="gelsd")
+        self.weights.copy_(solved.solution[:, 0])
+
+    def forward(self, context: Tensor) -> Tensor:
+        """context: (N, C) → ln(expected total), (N,)."""
+        return self.terms(context) @ self.weights

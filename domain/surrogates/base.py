@@ -1,0 +1,299 @@
+"""What surrogates of deposits share: their conditions, and the map from samples to scores, in two steps.
+
+Layer energies come first, then cells: CaloFlow's split (Krause and Shih 2021, arXiv 2106.05285). Before
+any network, :class:`RankMap` takes out what one number explains: each value is replaced by its normal
+score among training values at like energy. A cell that is always hit then shows its spread about its
+mean, and a cell that is seldom hit is empty just as often as it should be. What is left for a network
+is how the cells depend on one another.
+
+No unit is read: totals are compared with what the conditions lead one to expect (:class:`Trend`), cells
+with their layer. So a sample may be of any deposits, in any unit, given any conditions.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+import zuko
+from torch import Tensor, nn
+
+from domain.config import Config, Count, Range
+from domain.errors import InputError
+from domain.geometry import CALOGAN
+from domain.nets.ranks import RankMap, Trend, break_sticks, join_sticks, mirrors, normal_score
+from domain.space import Space
+from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
+
+DRAWN = 8192  # samples drawn at once
+DECADE = 10.0  # a positive condition whose range spans this factor is seen through its logarithm
+DARK = 1e-12  # share of the expected total that stands for a layer without energy
+
+
+@dataclass(frozen=True)
+class TwoStepConfig(Config):
+    """Parameters of the data map and of the layers' flow.
+
+    Attributes:
+        shapes: (rows, columns) of each layer, in the order of a flat sample; left out, CaloGAN's for flat
+            samples of as many cells, and a single layer for pictures.
+        mirror: also learn from mirrored samples; right if the detector and the beam are symmetric about
+            both middle axes of a layer.
+        knots: energies at which values are ranked.
+        quantiles: points of each distribution that a rank is read from.
+        splines: autoregressive rational-quadratic splines of the layers' flow (Durkan et al. 2019, arXiv 1906.04032).
+        splines_width: units in each of the two hidden layers of a spline transform.
+        batch: samples in each step.
+        layers_optimiser, cells_optimiser: of the two steps.
+    """
+
+    shapes: tuple[tuple[Count, Count], ...] = ()
+    mirror: bool = True
+    knots: Annotated[int, Range(2)] = 16
+    quantiles: Annotated[int, Range(2)] = 33
+    splines: Count = 3
+    splines_width: Count = 64
+    batch: Count = 256
+    layers_optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
+    cells_optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
+
+
+def layer_shapes(config: TwoStepConfig, space: Space) -> tuple[tuple[int, int], ...]:
+    """(rows, columns) of each layer of a sample."""
+    cells = math.prod(space.shape)
+    shapes = config.shapes
+    if not shapes:
+        flat = len(space.shape) == 1
+        shapes = CALOGAN.shapes if flat and cells == CALOGAN.cells else ((math.prod(space.shape[:-1]), space.shape[-1]),)
+    if sum(math.prod(shape) for shape in shapes) != cells:
+        raise InputError(
+            f"shapes: have {sum(math.prod(shape) for shape in shapes)} cells, but samples of shape {space.shape} "
+            f"have {cells}; give the (rows, columns) of each of their layers"
+        )
+    return shapes
+
+
+class TwoStep(System):
+    """Draws deposits given their conditions: layer energies, then cells.
+
+    A family adds the network ``cells`` and says how it learns the cells' scores, (N, cells), given a
+    context, (N, C + L), which is the conditions and the scores of L layers (:meth:`cells_terms`), and how
+    normal numbers become such scores (:meth:`cell_scores`).
+    """
+
+    given = ("condition",)
+    averaged = ("layers", "cells")
+
+    lowest: Tensor  # (C,) of each condition in training
+    highest: Tensor  # (C,)
+    margin: Tensor  # (C,) how far beyond may be asked for: a sample stops short of its range
+    logarithmic: Tensor  # (C,) conditions that are seen through their logarithm
+    order: Tensor  # (L,) how layers are broken off the total; the hottest takes the rest
+
+    def __init__(self, config: TwoStepConfig, space: Space) -> None:
+        super().__init__()
+        self.config, self.space = config, space
+        if not space.physical:
+            raise InputError(f"a surrogate learns deposits, of kind shower or jet; these samples are of kind {space.kind!r}")
+        if not space.condition:
+            raise InputError("a surrogate learns samples given conditions, such as an incident energy; these have none")
+        self.shapes = layer_shapes(config, space)
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        count, conditions = len(self.sizes), len(space.condition)
+        self.cell_count, self.context_width = sum(self.sizes), conditions + count
+        self.layers = zuko.flows.NSF(
+            count, conditions, transforms=config.splines, hidden_features=[config.splines_width] * 2
+        )
+        self.trend = Trend(conditions)
+        self.layer_ranks = RankMap(count, config.knots, config.quantiles)
+        self.cell_ranks = nn.ModuleList(RankMap(size, config.knots, config.quantiles) for size in self.sizes)
+        for name, start in (("lowest", 0.0), ("highest", 1.0), ("margin", 0.0)):
+            self.register_buffer(name, torch.full((conditions,), start))
+        self.register_buffer("logarithmic", torch.zeros(conditions, dtype=torch.bool))
+        self.register_buffer("order", torch.arange(count))
+        self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
+        self.players = (
+            Player("layers", ("layers",), self.layers_terms, config.layers_optimiser),
+            Player("cells", ("cells",), self.scores_terms, config.cells_optimiser),
+        )
+
+    def cells_terms(self, score: Tensor, context: Tensor, noise: Noise) -> Terms:
+        """What the cells' network minimises; score: (N, cells); context: (N, C + L)."""
+        raise NotImplementedError
+
+    def cell_scores(self, z: Tensor, context: Tensor) -> Tensor:
+        """z: normal numbers (N, ``cell_latent``); context: (N, C + L) → scores (N, cells)."""
+        raise NotImplementedError
+
+    @property
+    def cell_latent(self) -> int:
+        """How many normal numbers the cells of one sample are made of."""
+        return self.cell_count
+
+    # Conditions.
+
+    def note_conditions(self, condition: Tensor) -> None:
+        """Measure their range; admit ten mean gaps between samples beyond either end."""
+        lowest, highest = condition.amin(0), condition.amax(0)
+        self.lowest.copy_(lowest)
+        self.highest.copy_(highest)
+        self.logarithmic.copy_((lowest > 0) & (highest >= DECADE * lowest))
+        self.margin.copy_(10 * (highest - lowest) / len(condition))
+
+    def context(self, condition: Tensor) -> Tensor:
+        """Conditions in their units → −1 to 1 over the training range, (N, C)."""
+        low, high, values = (
+            torch.where(self.logarithmic, each.clamp(min=torch.finfo(each.dtype).tiny).log(), each)
+            for each in (self.lowest, self.highest, condition)
+        )
+        return 2 * (values - low) / (high - low).clamp(min=1e-6) - 1
+
+    def conditions(self, count: int, generator: torch.Generator) -> Tensor:
+        """Conditions, uniform over the training range, (count, C)."""
+        share = torch.rand(count, len(self.lowest), generator=generator, device=generator.device)
+        return torch.lerp(self.lowest, self.highest, share)
+
+    def admissible(self, condition: Tensor, count: int) -> Tensor:
+        """The conditions as the networks take them, or an error that says which is out of range."""
+        shape = (count, len(self.lowest))
+        if condition.shape != shape:
+            names = ", ".join(self.space.condition)
+            raise InputError(f"condition ({names}): has shape {tuple(condition.shape)}, must be {shape}")
+        condition = condition.to(self.lowest)
+        low = torch.where(self.logarithmic, torch.maximum(self.lowest - self.margin, self.lowest / 2), self.lowest - self.margin)
+        high = self.highest + self.margin
+        units = self.space.units or ("",) * len(low)
+        for k, (name, unit) in enumerate(zip(self.space.condition, units)):
+            asked = condition[:, k]
+            if not ((asked >= low[k]) & (asked <= high[k])).all():
+                raise InputError(
+                    f"condition {name!r}: runs from {asked.min():g} to {asked.max():g} {unit}, must lie "
+                    f"within the training range, {low[k]:g} to {high[k]:g} {unit}"
+                )
+        return condition
+
+    # Samples to scores.
+
+    @torch.no_grad()
+    def streams(self, x: Tensor, condition: Tensor) -> dict[str, Stream]:
+        """Fit the data map and rank the samples.
+
+        Args:
+            x: deposits, (N, *shape), at least 0.
+            condition: (N, C).
+        """
+        if len(x) < self.config.knots:
+            raise InputError(f"surrogate: {len(x)} training samples for {self.config.knots} knots; give more")
+        x = x.flatten(1)
+        energies = self.layer_energies(x)
+        self.note_conditions(condition)
+        context = self.context(condition)
+        self.trend.fit(energies.sum(1), context)
+        self.order.copy_(energies.mean(0).argsort())
+        sticks, expected = self._sticks(energies, context)
+        self.layer_ranks.fit(sticks, expected)
+        turns = self.mirrors if self.config.mirror else self.mirrors[:1]
+        for i, (part, ranks) in enumerate(zip(x.split(self.sizes, 1), self.cell_ranks)):
+            start = sum(self.sizes[:i])
+            shares, coordinate = self._shares(part, energies[:, i], expected)
+            seen = torch.cat([shares[:, turn[start : start + self.sizes[i]] - start] for turn in turns])
+            ranks.fit(seen, coordinate.repeat(len(turns)))
+        tensors = (context, *self.layer_ranks.encode(sticks, expected), *self.rank_cells(x, expected))
+        return {"simulated": Stream(tensors, self.config.batch)}
+
+    def layer_energies(self, x: Tensor) -> Tensor:
+        """Cells (N, cells) → (N, L), in the same unit."""
+        return torch.stack([part.sum(1) for part in x.split(self.sizes, 1)], 1)
+
+    def _sticks(self, energies: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Layer energies (N, L) → the total over the expected one, and shares; ln(expected total), (N,)."""
+        sticks, expected = break_sticks(energies, self.order), self.trend(context)
+        return torch.cat([sticks[:, :1] / expected.exp()[:, None], sticks[:, 1:]], 1), expected
+
+    @staticmethod
+    def _shares(part: Tensor, energy: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+        """One layer's cells over its energy, and the logarithm of that energy."""
+        energy = torch.maximum(energy, DARK * expected.exp())
+        return part / energy[:, None], energy.log()
+
+    def rank_cells(self, x: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells → lowest and highest rank of each, both (N, cells); expected: ln(expected total), (N,)."""
+        energies, parts = self.layer_energies(x), x.split(self.sizes, 1)
+        pairs = [
+            ranks.encode(*self._shares(part, energy, expected))
+            for ranks, part, energy in zip(self.cell_ranks, parts, energies.unbind(1))
+        ]
+        return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
+
+    def unrank_cells(self, ranks: Tensor, energies: Tensor, expected: Tensor) -> Tensor:
+        """Ranks (N, cells) → cells, (N, cells), that sum to the layer energies (N, L)."""
+        parts, darkest = [], DARK * expected.exp()
+        for table, rank, energy in zip(self.cell_ranks, ranks.split(self.sizes, 1), energies.unbind(1)):
+            shares = table.decode(rank, torch.maximum(energy, darkest).log())
+            hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
+            shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
+            parts.append(shares * (energy / shares.sum(1))[:, None])
+        return torch.cat(parts, 1)
+
+    def unrank_layers(self, scores: Tensor, expected: Tensor) -> Tensor:
+        """Normal scores (N, L) and ln(expected total) (N,) → layer energies, (N, L)."""
+        sticks = self.layer_ranks.decode(torch.special.ndtr(scores), expected)
+        return join_sticks(torch.cat([sticks[:, :1] * expected.exp()[:, None], sticks[:, 1:]], 1), self.order)
+
+    # Training.
+
+    def noise(self, player: Player, generator: torch.Generator) -> Noise:
+        size, place = self.config.batch, generator.device
+        draws = {"layers": torch.rand(size, len(self.sizes), generator=generator, device=place)}
+        if player.name == "cells":
+            draws["cells"] = torch.rand(size, self.cell_count, generator=generator, device=place)
+            draws["mirror"] = torch.randint(4, (size,), generator=generator, device=place)
+        return draws
+
+    def layers_terms(self, batch: Batch, noise: Noise) -> Terms:
+        """−ln q(layer scores | conditions) a layer, in nats."""
+        context, low, high, _, _ = batch["simulated"]
+        with torch.autocast(context.device.type, enabled=False):  # a spline's bins need float32
+            score = normal_score(torch.lerp(low, high, noise["layers"]))
+            return {"layers": -self.layers(context).log_prob(score).mean() / score.shape[1]}
+
+    def scores_terms(self, batch: Batch, noise: Noise) -> Terms:
+        """A family's own terms on the scores of cells; empty cells fall anywhere below their probability."""
+        context, *layers, low, high = batch["simulated"]
+        context = torch.cat([context, normal_score(torch.lerp(*layers, noise["layers"]))], 1)
+        score = normal_score(torch.lerp(low, high, noise["cells"]))
+        if self.config.mirror:
+            score = score.gather(1, self.mirrors[noise["mirror"]])
+        return self.cells_terms(score, context, noise)
+
+    # Sampling.
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
+        """Deposits in the unit of the training samples, (count, *shape).
+
+        Args:
+            count: how many.
+            generator: draws them.
+            condition: (count, C); from :meth:`conditions` if left out.
+        """
+        condition = self.conditions(count, generator) if condition is None else self.admissible(condition, count)
+        parts = [self.render(part, self.latent(len(part), generator)) for part in condition.split(DRAWN)]
+        return torch.cat(parts)
+
+    def latent(self, count: int, generator: torch.Generator) -> Tensor:
+        """The normal numbers that samples are made of, (count, L + ``cell_latent``)."""
+        width = len(self.sizes) + self.cell_latent
+        return torch.randn(count, width, generator=generator, device=generator.device)
+
+    def render(self, condition: Tensor, z: Tensor) -> Tensor:
+        """Samples as a function of their conditions, (N, C), and of :meth:`latent` numbers; (N, *shape)."""
+        context = self.context(condition)
+        expected = self.trend(context)
+        z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
+        layers = self.layers(context).transform.inv(z_layers)
+        cells = self.cell_scores(z_cells, torch.cat([context, layers], 1))
+        x = self.unrank_cells(torch.special.ndtr(cells), self.unrank_layers(layers, expected), expected)
+        return x.unflatten(1, self.space.shape)

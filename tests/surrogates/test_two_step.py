@@ -1,0 +1,204 @@
+"""Two-step surrogates on a small, invented calorimeter."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from domain.errors import InputError
+from domain.nets.ranks import RankMap, Trend, break_sticks, join_sticks, mirrors
+from domain.randomness import scoped_seed, torch_generator
+from domain.space import Space
+from domain.surrogates import SURROGATES
+from domain.surrogates.base import TwoStep, TwoStepConfig
+from domain.surrogates.flow import FlowConfig
+from domain.surrogates.flow_matching import FlowMatchingConfig
+from domain.surrogates.vae_flow import VAEFlowConfig
+from domain.training import Budget, fit
+
+SHAPES = ((2, 4), (3, 3))
+SHARED: dict[str, Any] = {
+    "shapes": SHAPES, "mirror": False, "knots": 4, "quantiles": 17, "splines": 1, "splines_width": 8, "batch": 64
+}
+CONFIGS: dict[str, TwoStepConfig] = {
+    "flow": FlowConfig(**SHARED, couplings=2, width=16),
+    "flow_matching": FlowMatchingConfig(**SHARED, width=16, blocks=1, steps=2),
+    "vae_flow": VAEFlowConfig(**SHARED, latent=3, width=16, couplings=1, couplings_width=8),
+}
+SPACE = Space("shower", (17,), (0.0, 1e5), condition=("energy",), units=("GeV",))
+BUDGET = Budget(steps=100, average=0.9, precision="float32", log_every=10)
+
+
+def showers(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cells (count, 17) in MeV and energies (count, 1) in GeV; a tilt across each."""
+    generator = torch_generator(seed, "showers")
+    energy = 1 + 99 * torch.rand(count, 1, generator=generator)
+    mean = torch.tensor([3.0, 1, 0.1, 0.01] * 2 + [0.02] * 4 + [0.01] * 5)
+    tilt = 0.5 * torch.randn(count, 1, generator=generator) * torch.linspace(-1, 1, 17)
+    x = 100 * energy * mean * (tilt + 0.3 * torch.randn(count, 17, generator=generator)).exp()
+    return torch.where(x > 2, x, 0.0), energy
+
+
+def build(name: str = "flow", space: Space = SPACE, **changes: Any) -> TwoStep:
+    with scoped_seed(0, "start values"):
+        return SURROGATES[name](dataclasses.replace(CONFIGS[name], **changes), space)
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def trained(request: pytest.FixtureRequest) -> TwoStep:
+    system = build(request.param)
+    fit(system, system.streams(*showers(2000)), BUDGET, seed=0)
+    return system
+
+
+def test_sampling_is_seeded_finite_and_has_empty_cells(trained: TwoStep) -> None:
+    first, again, other = (trained.sample(200, torch_generator(seed, "draw")) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert first.shape == (200, 17) and torch.isfinite(first).all()
+    assert (first >= 0).all() and (first == 0).any() and (first > 0).any()
+
+
+def test_sampling_leaves_the_global_generator_alone(trained: TwoStep) -> None:
+    before = torch.get_rng_state()
+    trained.sample(3, torch_generator(0, "draw"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_cells_sum_to_the_layer_energies(trained: TwoStep) -> None:
+    rank = torch.rand(500, 17, generator=torch_generator(0, "ranks"))
+    energies = trained.layer_energies(showers(500, 1)[0])
+    energies[:5, 1] = 0
+    expected = energies.sum(1).log()
+    torch.testing.assert_close(trained.layer_energies(trained.unrank_cells(rank, energies, expected)), energies)
+    nearly_empty = trained.unrank_cells(torch.full((500, 17), 1e-6), energies, expected)
+    torch.testing.assert_close(trained.layer_energies(nearly_empty), energies)
+
+
+def test_ranking_is_undone_by_unranking(trained: TwoStep) -> None:
+    x, energy = showers(2000)
+    expected = trained.trend(trained.context(energy))
+    low, high = trained.rank_cells(x, expected)
+    assert torch.equal(low[x > 0], high[x > 0])
+    for share in (0.0, 0.5, 0.99):  # a zero stays zero wherever in its interval it falls
+        back = trained.unrank_cells(torch.lerp(low, high, share), trained.layer_energies(x), expected)
+        assert torch.equal(back > 0, x > 0)
+        error = ((back - x).abs() / x.clamp(min=1e-6)).amax(1)
+        assert error.quantile(0.9) < 1e-4  # the rest hold a value beyond the interpolated quantiles
+
+
+def test_sticks_are_joined_exactly() -> None:
+    energies = torch.tensor([[1.0, 5.0, 2.0], [0.0, 3.0, 0.0], [0.0, 0.0, 0.0]])
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(break_sticks(energies, order)[0], torch.tensor([8.0, 0.25, 1 / 6]))
+    torch.testing.assert_close(join_sticks(break_sticks(energies, order), order), energies)
+
+
+def test_ranks_of_fresh_values_are_uniform() -> None:
+    generator = torch_generator(0, "uniform")
+    coordinate = torch.rand(20000, generator=generator)
+    x = (coordinate[:, None] + torch.randn(20000, 1, generator=generator)).exp()
+    ranks = RankMap(1, knots=8, quantiles=33)
+    ranks.fit(x[:10000], coordinate[:10000])
+    rank = ranks.encode(x[10000:], coordinate[10000:])[0].sort(0).values[:, 0]
+    assert (rank - torch.linspace(0, 1, 10000)).abs().max() < 0.03
+
+
+def test_a_trend_is_found_whatever_the_units() -> None:
+    generator = torch_generator(0, "trend")
+    context = 2 * torch.rand(1000, 3, generator=generator) - 1
+    total = (1 + context[:, 0] - 0.5 * context[:, 1] * context[:, 2] + 0.3 * context[:, 2] ** 2).exp()
+    trend = Trend(3)
+    trend.fit(torch.cat([1e6 * total, torch.zeros(50)]), torch.cat([context, context[:50]]))
+    torch.testing.assert_close(trend(context).exp(), 1e6 * total, rtol=1e-4, atol=0)
+
+
+def test_mirrors_flip_each_layer() -> None:
+    x = torch.arange(17)
+    _, along_y, along_x, _ = (x[order] for order in mirrors(SHAPES))
+    assert along_y[:8].tolist() == [3, 2, 1, 0, 7, 6, 5, 4]
+    assert along_x[8:].tolist() == [14, 15, 16, 11, 12, 13, 8, 9, 10]
+
+
+def test_a_saved_state_draws_the_same_showers(trained: TwoStep) -> None:
+    loaded = type(trained)(trained.config, SPACE)
+    loaded.load_state_dict(trained.state_dict())
+    expected = trained.sample(20, torch_generator(0, "draw"))
+    assert torch.equal(loaded.eval().sample(20, torch_generator(0, "draw")), expected)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_training_lowers_both_losses(name: str) -> None:
+    system = build(name)
+    first, *_, last = fit(system, system.streams(*showers(2000)), BUDGET, seed=0)
+    for player in ("layers.", "cells."):
+        assert sum(last[k] for k in last if k.startswith(player)) < sum(first[k] for k in first if k.startswith(player))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("mirror", [False, True])
+def test_gradients_reach_every_parameter(name: str, mirror: bool) -> None:
+    system = build(name, mirror=mirror)
+    for parameter in system.parameters():  # past start values of zero, behind which no gradient comes
+        parameter.data += 0.01
+    data = system.streams(*showers(64))
+    batch = {name: stream.tensors for name, stream in data.items()}
+    for player in system.players:
+        terms = system(player, batch, system.noise(player, torch_generator(0, "noise")))
+        sum(terms.values()).backward()
+    assert all(p.grad is not None and p.grad.any() for p in system.parameters())
+
+
+def test_total_energy_follows_the_condition(trained: TwoStep) -> None:
+    for energy in (10.0, 50.0, 90.0):
+        drawn = trained.sample(500, torch_generator(0, "draw"), condition=torch.full((500, 1), energy))
+        x, condition = showers(20000, seed=2)
+        near = (condition[:, 0] - energy).abs() < 2
+        ratio = (x[near].sum(1) / condition[near, 0]).mean()
+        assert (drawn.sum(1) / energy).mean() == pytest.approx(ratio.item(), rel=0.08)
+
+
+def test_a_condition_out_of_range_is_refused(trained: TwoStep) -> None:
+    with pytest.raises(InputError, match="'energy'.*training range"):
+        trained.sample(2, torch_generator(0, "draw"), condition=torch.tensor([[50.0], [200.0]]))
+    with pytest.raises(InputError, match=r"must be \(2, 1\)"):
+        trained.sample(2, torch_generator(0, "draw"), condition=torch.tensor([50.0, 60.0]))
+
+
+def test_other_samples_are_refused() -> None:
+    with pytest.raises(InputError, match="shapes.*17 cells"):
+        build(space=dataclasses.replace(SPACE, shape=(504,)))
+    with pytest.raises(InputError, match="given conditions"):
+        build(space=dataclasses.replace(SPACE, condition=(), units=()))
+    with pytest.raises(InputError, match="give more"):
+        build().streams(*showers(3))
+
+
+def test_any_conditions_in_any_unit() -> None:
+    """A picture whose blob moves with one condition, and whose sum follows another, in other units."""
+    generator = torch_generator(0, "pictures")
+    place, strength = torch.rand(2, 3000, 1, generator=generator)
+    condition = torch.cat([20 * place - 10, 10 ** (3 * strength)], 1)
+    pixels = torch.arange(12.0)
+    blob = torch.exp(-0.5 * (pixels - 11 * place) ** 2)
+    x = 1e-6 * condition[:, 1:] * (blob + 0.01) * (0.1 * torch.randn(3000, 12, generator=generator)).exp()
+    space = Space("shower", (1, 3, 4), (0.0, 1.0), condition=("place", "strength"), units=("mm", "keV"))
+    system = build(space=space, shapes=(), couplings=4, width=48)
+    fit(system, system.streams(x.unflatten(1, (1, 3, 4)), condition), dataclasses.replace(BUDGET, steps=400), seed=0)
+    asked = torch.tensor([[-8.0, 50.0], [8.0, 500.0]]).repeat_interleave(300, 0)
+    drawn = system.sample(600, torch_generator(0, "draw"), condition=asked)
+    assert drawn.shape == (600, 1, 3, 4)
+    assert system.logarithmic.tolist() == [False, True]
+    sums = drawn.sum((1, 2, 3))
+    assert (sums[300:].mean() / sums[:300].mean()).item() == pytest.approx(10, rel=0.2)
+    centres = (drawn.flatten(1) * pixels).sum(1) / drawn.flatten(1).sum(1)
+    assert centres[:300].mean() < 3.5 and centres[300:].mean() > 7.5
+
+
+def test_the_path_stands_still_before_training() -> None:
+    """Normal scores that do not depend on one another need no velocity: training starts from there."""
+    velocity = build("flow_matching").cells
+    z, context = torch.randn(4, 17, generator=torch_generator(0, "z")), torch.zeros(4, 3)
+    assert not velocity(z, torch.full((4, 1), 0.3), context).any()
