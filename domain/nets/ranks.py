@@ -49,6 +49,14 @@ def normal_score(rank: Tensor) -> Tensor:
     return torch.special.ndtri(rank.clamp(EDGE, 1 - EDGE))
 
 
+def bracket(x: Tensor, points: Tensor) -> Tensor:
+    """Which of the points, (Q,) rising, is the first not below x, at least the second and at most the last; like x.
+
+    Written as comparisons: ONNX knows no sorted search.
+    """
+    return (points < x[..., None]).sum(-1).clamp(1, len(points) - 1)
+
+
 def lerp_sorted(x: Tensor, points: Tensor, values: Tensor) -> Tensor:
     """Interpolate linearly; x: (..., M), points and values: (..., Q), points not decreasing."""
     upper = torch.searchsorted(points, x).clamp(1, points.shape[-1] - 1)
@@ -97,7 +105,7 @@ class RankMap(nn.Module):
 
     def _between(self, coordinate: Tensor) -> tuple[Tensor, Tensor]:
         """The knot below each coordinate, (N,), and how far it is to the next, (N,) in [0, 1]."""
-        k = torch.searchsorted(self.knots, coordinate).clamp(1, len(self.knots) - 1) - 1
+        k = bracket(coordinate, self.knots) - 1
         low, high = self.knots[k], self.knots[k + 1]
         return k, ((coordinate - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
 
@@ -122,7 +130,7 @@ class RankMap(nn.Module):
         share = share[:, None]
         empty = torch.lerp(self.empty[k], self.empty[k + 1], share)
         level = ((rank - empty) / (1 - empty).clamp(min=1e-6)).clamp(0, 1)
-        upper = torch.searchsorted(self.levels, level).clamp(1, len(self.levels) - 1)
+        upper = bracket(level, self.levels)
         below, above = self.levels[upper - 1], self.levels[upper]
         column = torch.arange(rank.shape[1], device=rank.device)
         log0, log1 = (

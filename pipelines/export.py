@@ -1,0 +1,100 @@
+"""Write a surrogate as an ONNX file, for programs without Python.
+
+    python -m pipelines.export data/surrogates/gflash-flow gflash.onnx
+
+Inputs are ``condition``, (N, C), in the units that the file's metadata name, and ``z``, (N, Z), standard normal
+numbers: who draws them decides what is drawn. The output ``x`` is (N, *shape), in the unit of the training samples.
+The file is written once ONNX Runtime has given torch's own samples, to a thousandth of the largest value, and its
+empty cells. Needs ``pip install simulacra[onnx]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from domain import models
+from domain.errors import InputError
+from domain.files import whole_file
+from domain.randomness import torch_generator
+from domain.system import System
+from pipelines import stage
+
+CHECKED = 100  # samples that torch and ONNX Runtime must agree on
+TOLERANCE = 1e-3  # of the largest value
+ROUNDING = 1e-3  # share of values at the edge of empty, which rounding may tip over
+
+
+class Rendered(nn.Module):
+    """A surrogate's samples as a function of conditions and normal numbers."""
+
+    def __init__(self, model: System) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
+        return self.model.render(condition, z)
+
+
+def main(arguments: argparse.Namespace) -> None:
+    directory, out = Path(arguments.model), Path(arguments.out)
+    model = models.load(directory)
+    if not hasattr(model, "render"):
+        raise InputError(f"{directory}: only surrogates are exported; name a folder of data/surrogates")
+    with whole_file(out) as partial:
+        export(model, partial)
+        worst = compare(model, partial)
+    print(f"{out}: as torch to {worst:.1e} of the largest value, {CHECKED} samples", file=sys.stderr)
+
+
+def export(model: System, path: Path) -> None:
+    """Write the ONNX file; any number of samples may be asked for."""
+    space, count = model.space, torch.export.Dim("count")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=["condition", "z"],
+                output_names=["x"], dynamic_shapes={"condition": {0: count}, "z": {0: count}},
+            )
+        except ImportError as error:
+            raise InputError(f"export needs {error.name}; run pip install simulacra[onnx]") from error
+    said = {"condition": space.condition, "units": space.units, "range": space.range, "kind": space.kind}
+    program.model.metadata_props.update({key: json.dumps(value) for key, value in said.items()})
+    program.save(path)
+
+
+def compare(model: System, path: Path) -> float:
+    """The largest difference between torch and ONNX Runtime over the largest value."""
+    import onnxruntime
+
+    condition, z = drawn(model, CHECKED)
+    ours = model.render(condition, z).numpy()
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, {"condition": condition.numpy(), "z": z.numpy()})
+    tipped = (ours == 0) != (theirs == 0)
+    worst = float(np.abs(ours - theirs)[~tipped].max() / ours.max())
+    if worst > TOLERANCE or tipped.mean() > ROUNDING:
+        raise InputError(f"{path}: ONNX Runtime is off by {worst:.1e} of the largest value; report this with your versions of torch and onnx")
+    return worst
+
+
+def drawn(model: System, count: int) -> tuple[Tensor, Tensor]:
+    """Conditions within the training range, and normal numbers."""
+    generator = torch_generator(0, "export")
+    return model.conditions(count, generator), model.latent(count, generator)
+
+
+if __name__ == "__main__":
+    stage.run(
+        main, stage.parser(__name__, reads_parameters=False, model="model directory of a surrogate", out="ONNX file to write")
+    )
