@@ -6,6 +6,7 @@ file                  what it measures                                          
 ``classification``    accuracy and likelihood; summaries over seeds                labels
 ``calibration``       whether confidence can be trusted                            labels
 ``two_sample``        can a fresh classifier tell two sets apart?                  two sets
+``transfer``          does one set teach what the other does?                      two sets and labels
 ``frechet``           distance between Gaussian fits of two sets of features       a frozen feature net
 ``physics_distance``  FPD and KPD, distances between two sets of observables       two sets
 ``coverage``          precision, recall, density, coverage; copies of the          two sets
