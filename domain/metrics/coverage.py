@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from domain.errors import InputError
+from domain.metrics.base import pair
 
 BLOCK = 2**24  # distances held at once: 128 MiB
 
@@ -32,7 +34,7 @@ def prdc(real: np.ndarray, generated: np.ndarray, k: int = 5) -> dict[str, float
         ``density``: the mean number of real balls around a generated sample, over k; may exceed 1;
         ``coverage``: the share of real balls that hold a generated sample.
     """
-    real, generated = _pair(real, generated, "real", "generated")
+    real, generated = pair(real, generated, "coverage", ("real", "generated"))
     if not 1 <= k < min(len(real), len(generated)):
         raise InputError(
             f"prdc: k is {k}, but {len(real)} real and {len(generated)} generated samples "
@@ -54,6 +56,23 @@ def prdc(real: np.ndarray, generated: np.ndarray, k: int = 5) -> dict[str, float
     }
 
 
+def expected_coverage(real: int, generated: int, k: int = 5) -> float:
+    """What ``coverage`` reads on average if both sets come from one continuous distribution.
+
+    A real ball is empty if the k nearest of its N − 1 + M neighbours are all real, so the mean is
+    1 − Π_{j<k} (N − 1 − j) / (N + M − 1 − j) whatever the distribution, and 1 − 2^−k for large N = M
+    (Naeem et al. 2020, lemma 2). That of ``density`` is 1; precision and recall have none of the
+    kind: measure ``prdc(*halves(real, seed))``.
+
+    Args:
+        real: N.
+        generated: M.
+        k: which neighbour a ball reaches to.
+    """
+    j = np.arange(k)
+    return float(1 - np.prod((real - 1 - j) / (real + generated - 1 - j)))
+
+
 def nearest_training(samples: np.ndarray, training: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The k training samples nearest to each sample, nearest first.
 
@@ -65,7 +84,7 @@ def nearest_training(samples: np.ndarray, training: np.ndarray, k: int = 1) -> t
     Returns:
         Indices into ``training`` and Euclidean distances, both (N, k). A copy has distance 0.
     """
-    samples, training = _pair(samples, training, "samples", "training")
+    samples, training = pair(samples, training, "coverage", ("samples", "training"))
     if not 1 <= k <= len(training):
         raise InputError(f"nearest training: k is {k}; the training set allows 1 to {len(training)}")
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(training)
@@ -93,6 +112,40 @@ def memorisation(samples: np.ndarray, training: np.ndarray, held_out: np.ndarray
     return float(nearest_training(samples, training)[1].mean() / floor)
 
 
+def copying(samples: np.ndarray, training: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
+    """Do generated samples lie nearer to the training set than unseen real ones, rank by rank?
+
+    Ranks of the distances to the nearest training sample, where the mean in :func:`memorisation` is
+    ruled by the farthest samples. ``z`` is Z_U of Meehan et al. 2020 (arXiv 2004.05675), which is their
+    C_T with a single cell: copies of a few training samples among many good ones pass. Floor: the same
+    call with other held-out samples in place of the generated ones.
+
+    Args:
+        samples: generated, (N, ...).
+        training: what the model was trained on, (M, ...).
+        held_out: real samples it never saw, (L, ...).
+
+    Returns:
+        ``nearer``: the share of generated samples nearer than the held-out median; null ½.
+        ``farther``: the share of pairs, generated and held-out, where the generated one is the farther,
+        U / (N L); null ½, copies give 0, samples off the data 1.
+        ``z``: U less its null mean over its null standard deviation; null N(0, 1), below −3 copies.
+    """
+    held = nearest_training(held_out, training)[1][:, 0]
+    if not held.any():
+        raise InputError("copying: every row of 'held_out' is also in 'training'; split the data again")
+    near = nearest_training(samples, training)[1][:, 0]
+    pairs, total = len(near) * len(held), len(near) + len(held)
+    above = stats.rankdata(np.concatenate([near, held]))[: len(near)].sum() - len(near) * (len(near) + 1) / 2
+    ties = np.unique(np.concatenate([near, held]), return_counts=True)[1].astype(float)
+    variance = pairs / 12 * (total + 1 - (ties**3 - ties).sum() / (total * (total - 1)))
+    return {
+        "nearer": float((near < np.median(held)).mean()),
+        "farther": float(above / pairs),
+        "z": float((above - pairs / 2) / np.sqrt(variance)) if variance > 0 else 0.0,
+    }
+
+
 def _radii(points: np.ndarray, k: int) -> np.ndarray:
     """(N,) distance of each point to its k-th nearest other point."""
     return np.concatenate([np.partition(d, k, axis=1)[:, k] for _, d in _distances(points, points)])
@@ -107,21 +160,3 @@ def _distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray
     for start in range(0, len(a), step):
         rows = slice(start, start + step)
         yield rows, cdist(a[rows], b)
-
-
-def _pair(a: np.ndarray, b: np.ndarray, name_a: str, name_b: str) -> tuple[np.ndarray, np.ndarray]:
-    a, b = _rows(a, name_a), _rows(b, name_b)
-    if a.shape[1] != b.shape[1]:
-        raise InputError(
-            f"coverage: {name_a!r} has {a.shape[1]} columns, {name_b!r} has {b.shape[1]}; make them equal"
-        )
-    return a, b
-
-
-def _rows(values: np.ndarray, name: str) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    if values.ndim < 2 or not values.size:
-        raise InputError(f"coverage: {name!r} has shape {values.shape}; give (N, ...) with N at least 1")
-    if not np.isfinite(values).all():
-        raise InputError(f"coverage: {name!r} holds NaN or infinite values; remove those samples")
-    return values.reshape(len(values), -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from domain.errors import InputError
+from domain.metrics.base import halves, pair
 
 
 def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: np.ndarray) -> float:
@@ -42,13 +43,8 @@ def feature_fid(features_a: np.ndarray, features_b: np.ndarray) -> float:
         features_a: (N, D), N ≥ 2.
         features_b: (M, D), M ≥ 2.
     """
-    a, b = _features(features_a, "features_a"), _features(features_b, "features_b")
-    if a.shape[1] != b.shape[1]:
-        raise InputError(
-            f"feature FID: 'features_a' has {a.shape[1]} columns, 'features_b' has {b.shape[1]}; "
-            "take both from one network"
-        )
-    return frechet_distance(*_gaussian(a), *_gaussian(b))
+    a, b = pair(features_a, features_b, "feature FID", ("features_a", "features_b"), least=2)
+    return frechet_distance(*gaussian(a), *gaussian(b))
 
 
 def feature_fid_floor(features: np.ndarray, seed: int, count: int | None = None) -> float:
@@ -60,25 +56,9 @@ def feature_fid_floor(features: np.ndarray, seed: int, count: int | None = None)
         count: rows in each set, by default N // 2. The bias depends on it, so take the count that
             the models are measured with.
     """
-    features = _features(features, "features")
-    count = len(features) // 2 if count is None else count
-    if not 2 <= count <= len(features) // 2:
-        raise InputError(
-            f"feature FID floor: count is {count}; {len(features)} real samples "
-            f"allow 2 to {len(features) // 2} a side"
-        )
-    order = np.random.default_rng(seed).permutation(len(features))
-    return feature_fid(features[order[:count]], features[order[count : 2 * count]])
+    return feature_fid(*halves(features, seed, count))
 
 
-def _gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (D,) and unbiased covariance (D, D) of rows (N, D)."""
     return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
-
-
-def _features(values: np.ndarray, name: str) -> np.ndarray:
-    values = np.asarray(values, np.float64)
-    if values.ndim != 2 or len(values) < 2 or not values.shape[1]:
-        raise InputError(f"feature FID: {name!r} has shape {values.shape}; give (N, D) with N at least 2")
-    if not np.isfinite(values).all():
-        raise InputError(f"feature FID: {name!r} holds NaN or infinite values; check the feature network")
-    return values

@@ -75,14 +75,51 @@ def expected_separation(pooled: np.ndarray, size_a: int, size_b: int) -> float:
     return float((stats.hypergeom.pmf(m, total, k, size_a) * _separation(m / size_a, (k - m) / size_b)).sum())
 
 
-def wasserstein(a: np.ndarray, b: np.ndarray) -> float:
-    """The 1-Wasserstein ("earth mover's") distance ∫ |F_a − F_b|, in the observable's unit.
+def wasserstein(a: np.ndarray, b: np.ndarray, scale: float | None = None) -> dict[str, float]:
+    """The 1-Wasserstein ("earth mover's") distance ∫ |F_a − F_b|, over the reference's spread.
 
     Args:
-        a: (N,) values.
-        b: (M,) values.
+        a: (N,) the sample under test.
+        b: (M,) the reference.
+        scale: what to divide by, in the observable's unit; by default the reference's standard
+            deviation, so that 0.1 is a shift by a tenth of it.
+
+    Returns:
+        ``raw``, the distance; ``floor``, what it is expected to be if both samples come from one
+        distribution (:func:`expected_wasserstein`); ``wasserstein``, raw − floor, which may be negative
+        and errs low by up to the floor where distributions differ.
     """
-    return float(stats.wasserstein_distance(_column(a, "a"), _column(b, "b")))
+    a, b = _column(a, "a"), _column(b, "b")
+    scale = float(b.std()) if scale is None else scale
+    if not (np.isfinite(scale) and scale > 0):
+        raise InputError(
+            f"Wasserstein: the scale is {scale:g}; the reference has no spread, so give 'scale' in its unit"
+        )
+    raw = float(stats.wasserstein_distance(a, b)) / scale
+    floor = expected_wasserstein(np.concatenate([a, b]), len(a), len(b)) / scale
+    return {"raw": raw, "floor": floor, "wasserstein": raw - floor}
+
+
+def expected_wasserstein(pooled: np.ndarray, size_a: int, size_b: int) -> float:
+    """The mean of ∫ |F_a − F_b| over all ways to deal the pooled values into samples of N and M.
+
+    Between neighbouring values, k of the T = N + M lie below and m of them are in the first sample,
+    m hypergeometric, and F_a − F_b = (m − kN/T) T/(NM). Its mean deviation is exact (Diaconis and
+    Zabell 1991, Statistical Science 6:284): with ν = ⌈kN/T⌉ and h the probability of m,
+
+        E |m − kN/T| = 2 ν (T − k − N + ν) h(ν) / T.
+
+    Args:
+        pooled: (T,) values of both samples together.
+        size_a: N.
+        size_b: M.
+    """
+    total = size_a + size_b
+    values, count = np.unique(pooled, return_counts=True)
+    k = count.cumsum()[:-1]
+    v = -(-k * size_a // total)
+    deviation = 2 * v * (total - k - size_a + v) * stats.hypergeom.pmf(v, total, k, size_a) / total
+    return float((np.diff(values) * deviation).sum() * total / (size_a * size_b))
 
 
 def _separation(p: np.ndarray, q: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ value, such as the width of a layer without energy, it is 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,15 +176,79 @@ def energy_response(x: np.ndarray, energy: np.ndarray, bins: Sequence[float]) ->
         bins: increasing edges in GeV; a bin holds low ≤ energy < high, the last one high too.
     """
     x, energy = _checked(x, energy)
+    ratio = x.sum(axis=1) / (MEV_PER_GEV * energy)
+    return tuple(_response(ratio[inside], low, high) for inside, low, high in _binned(energy, bins))
+
+
+@dataclass(frozen=True)
+class Linearity:
+    """The straight line through mean total against mean incident energy; ``_error`` is a standard error.
+
+    Attributes:
+        slope: GeV a GeV.
+        offset: in GeV, 0 where the response does not depend on energy.
+        deviation: the largest |mean total energy / line − 1| of a bin.
+        chi2: of the bins about the line; its null has ``bins`` − 2 degrees of freedom.
+        bins: how many.
+    """
+
+    slope: float
+    slope_error: float
+    offset: float
+    offset_error: float
+    deviation: float
+    chi2: float
+    bins: int
+
+
+def linearity(x: np.ndarray, energy: np.ndarray, bins: Sequence[float]) -> Linearity:
+    """Weighted least squares of a line, one point a bin; a point's weight is from its showers' spread.
+
+    Floor: ``deviation`` and ``chi2`` of other showers of the reference.
+
+    Args:
+        x: cells in MeV, (N, 504).
+        energy: incident energy in GeV, (N,).
+        bins: increasing edges in GeV, at least three bins, as :func:`energy_response` takes them.
+    """
+    x, energy = _checked(x, energy)
+    total = x.sum(axis=1) / MEV_PER_GEV
+    points = []
+    for inside, low, high in _binned(energy, bins):
+        response = _response(total[inside] / energy[inside], low, high)
+        mean_in, mean_out = energy[inside].mean(), total[inside].mean()
+        spread = (total[inside] - mean_out / mean_in * energy[inside]).std(ddof=1)  # the bin's width left out
+        if not spread > 0:
+            raise InputError(
+                f"linearity: showers of {low:g} to {high:g} GeV respond all alike; give fluctuating ones"
+            )
+        points.append((mean_in, mean_out, spread / np.sqrt(response.count)))
+    if len(points) < 3:
+        raise InputError(
+            f"linearity: {len(points)} bins; a line through them has nothing to deviate, give three or more"
+        )
+    mean_in, mean_out, error = np.array(points).T
+    line, covariance = np.polyfit(mean_in, mean_out, 1, w=1 / error, cov="unscaled")
+    fitted = np.polyval(line, mean_in)
+    return Linearity(
+        slope=float(line[0]),
+        slope_error=float(np.sqrt(covariance[0, 0])),
+        offset=float(line[1]),
+        offset_error=float(np.sqrt(covariance[1, 1])),
+        deviation=float(np.abs(mean_out / fitted - 1).max()),
+        chi2=float((((mean_out - fitted) / error) ** 2).sum()),
+        bins=len(points),
+    )
+
+
+def _binned(energy: np.ndarray, bins: Sequence[float]) -> Iterator[tuple[np.ndarray, float, float]]:
+    """(N,) bool of the showers in each bin, and its edges."""
     edges = np.asarray(bins, np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InputError(f"energy response: bins are {edges.tolist()}; give increasing edges in GeV")
-    ratio = x.sum(axis=1) / (MEV_PER_GEV * energy)
     upper = np.append(edges[1:-1], np.nextafter(edges[-1], np.inf))
-    return tuple(
-        _response(ratio[(energy >= low) & (energy < beyond)], float(low), float(high))
-        for low, high, beyond in zip(edges, edges[1:], upper)
-    )
+    for low, high, beyond in zip(edges, edges[1:], upper):
+        yield (energy >= low) & (energy < beyond), float(low), float(high)
 
 
 def _response(ratio: np.ndarray, low: float, high: float) -> Response:

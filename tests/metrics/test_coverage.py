@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu, norm
 
 from domain.errors import InputError
 from domain.metrics import coverage
-from domain.metrics.coverage import memorisation, nearest_training, prdc
+from domain.metrics.coverage import copying, expected_coverage, memorisation, nearest_training, prdc
 
 
 def cloud(count: int, seed: int, scale: float = 1.0) -> np.ndarray:
@@ -62,6 +63,19 @@ def test_density_is_one_for_fresh_samples_of_one_distribution() -> None:
     assert result["coverage"] == pytest.approx(1 - 0.5**5, abs=0.02)  # Naeem et al. 2020, lemma 2
 
 
+@pytest.mark.parametrize(("real", "generated", "k"), [(40, 40, 5), (30, 60, 3), (60, 20, 1)])
+def test_coverage_and_density_have_their_expected_values(real: int, generated: int, k: int) -> None:
+    results = [prdc(cloud(real, 2 * seed), cloud(generated, 2 * seed + 1), k) for seed in range(200)]
+    for name, expected in (("coverage", expected_coverage(real, generated, k)), ("density", 1.0)):
+        values = np.array([result[name] for result in results])
+        assert values.mean() == pytest.approx(expected, abs=3.5 * values.std() / np.sqrt(len(values)))
+
+
+def test_expected_coverage_of_large_sets() -> None:
+    assert expected_coverage(10**6, 10**6) == pytest.approx(1 - 0.5**5, abs=1e-5)
+    assert expected_coverage(2, 1, 1) == pytest.approx(1 / 2, rel=1e-12)
+
+
 def test_far_sets_share_nothing_and_a_collapsed_set_recalls_little() -> None:
     assert set(prdc(cloud(30, 1), cloud(30, 2) + 100).values()) == {0.0}
     collapsed = prdc(cloud(200, 1), cloud(200, 2, 0.05))
@@ -91,6 +105,27 @@ def test_memorisation_of_fresh_and_of_nearly_copied_samples() -> None:
     assert memorisation(training + 1e-3 * cloud(400, 4), training, held_out) < 0.02
 
 
+def test_copying_agrees_with_scipy_also_with_ties() -> None:
+    training, held_out = np.round(cloud(60, 1)), np.round(cloud(50, 2))
+    samples = np.round(cloud(40, 3, 0.8))
+    result = copying(samples, training, held_out)
+    near, held = (nearest_training(side, training)[1][:, 0] for side in (samples, held_out))
+    test = mannwhitneyu(near, held, use_continuity=False, method="asymptotic")
+    assert result["farther"] == pytest.approx(test.statistic / (40 * 50), rel=1e-12)
+    assert 2 * norm.sf(abs(result["z"])) == pytest.approx(test.pvalue, rel=1e-10)
+    assert result["nearer"] == np.mean([distance < np.median(held) for distance in near])
+
+
+def test_copying_has_a_standard_normal_null_and_finds_copies() -> None:
+    training, held_out = cloud(100, 1), cloud(300, 2)
+    sets = ((cloud(60, seed), cloud(100, 1000 + seed), cloud(60, 2000 + seed)) for seed in range(10, 110))
+    z = np.array([copying(*three)["z"] for three in sets])
+    assert abs(z.mean()) < 0.35 and 0.75 < z.std() < 1.25
+    copies = copying(np.repeat(training, 3, axis=0) + 1e-3 * cloud(300, 3), training, held_out)
+    assert copies["nearer"] == 1 and copies["farther"] < 0.05 and copies["z"] < -15
+    assert copying(5 + cloud(300, 4), training, held_out)["z"] > 15
+
+
 @pytest.mark.parametrize("bad", [np.empty((0, 3)), np.full((9, 3), np.nan), np.ones((9, 2)), np.ones(9)])
 def test_refuses(bad: np.ndarray) -> None:
     for call in (prdc, nearest_training):
@@ -105,3 +140,5 @@ def test_refuses_too_large_k_and_leaked_data() -> None:
         nearest_training(cloud(2, 1), cloud(3, 2), k=4)
     with pytest.raises(InputError, match="held_out"):
         memorisation(cloud(5, 1), cloud(9, 2), cloud(9, 2))
+    with pytest.raises(InputError, match="held_out"):
+        copying(cloud(5, 1), cloud(9, 2), cloud(9, 2))

@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, wasserstein_distance
 
 from domain.errors import InputError
-from domain.metrics.separation import expected_separation, separation_power, wasserstein
+from domain.metrics.base import halves
+from domain.metrics.separation import expected_separation, expected_wasserstein, separation_power, wasserstein
 
 
 def by_loops(a: np.ndarray, b: np.ndarray, edges: np.ndarray) -> float:
@@ -101,7 +102,44 @@ def test_refuses_bins_and_range(options: dict) -> None:
         separation_power(np.arange(9.0), np.arange(9.0), **options)
 
 
+def test_halves_of_a_large_sample_separate_by_the_expected_bias() -> None:
+    # (2N − 1) S is then χ² with B − 1 degrees of freedom, B = 52 with both tails.
+    a, b = halves(np.random.default_rng(5).gamma(2, size=200_000), 0)
+    result = separation_power(a, b)
+    bias, sd = 51 / (2 * len(a) - 1), np.sqrt(2 * 51) / (2 * len(a) - 1)
+    assert result["floor"] == pytest.approx(bias, rel=1e-8)
+    assert result["raw"] == pytest.approx(bias, abs=3 * sd)
+
+
 def test_wasserstein_by_quantiles() -> None:
     a, b = norm.ppf((np.arange(500) + 0.5) / 500), np.random.default_rng(0).normal(0.2, 1.1, 500)
-    assert wasserstein(a, b) == pytest.approx(np.abs(np.sort(a) - np.sort(b)).mean(), rel=1e-10)
-    assert wasserstein(a, a + 3) == pytest.approx(3, rel=1e-12)
+    distance = np.abs(np.sort(a) - np.sort(b)).mean()
+    assert wasserstein(a, b)["raw"] == pytest.approx(
+        distance / np.sqrt(((b - b.mean()) ** 2).mean()), rel=1e-10
+    )
+    assert wasserstein(a, b, scale=1)["raw"] == pytest.approx(distance, rel=1e-10)
+    result = wasserstein(a + 3, a, scale=0.5)
+    assert result["raw"] == pytest.approx(6, rel=1e-12)
+    assert result["wasserstein"] == pytest.approx(result["raw"] - result["floor"], rel=1e-12)
+
+
+@pytest.mark.parametrize(("size_a", "size_b"), [(4, 4), (3, 5), (1, 7)])
+def test_wasserstein_floor_is_the_mean_over_every_deal(size_a: int, size_b: int) -> None:
+    values = np.array([-1.0, 0, 0, 0.5, 2, 2, 2, 7])
+    deals = []
+    for chosen in itertools.combinations(range(8), size_a):
+        taken = np.isin(np.arange(8), chosen)
+        deals.append(wasserstein_distance(values[taken], values[~taken]))
+    assert expected_wasserstein(values, size_a, size_b) == pytest.approx(np.mean(deals), rel=1e-10)
+
+
+def test_samples_of_one_distribution_lie_at_the_wasserstein_floor() -> None:
+    sample = np.random.default_rng(6).exponential(size=1200)
+    results = [wasserstein(*halves(sample, seed))["wasserstein"] for seed in range(50)]
+    assert abs(np.mean(results)) < 3 * np.std(results) / np.sqrt(50)
+
+
+def test_wasserstein_needs_a_spread_or_a_scale() -> None:
+    with pytest.raises(InputError, match="scale"):
+        wasserstein(np.arange(9.0), np.ones(9))
+    assert wasserstein(np.full(9, 3.0), np.ones(9), scale=4)["raw"] == 0.5

@@ -6,9 +6,17 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import curve_fit
 
 from domain.errors import InputError
-from domain.metrics.showers import OBSERVABLES, energy_response, features_high, features_low, observables
+from domain.metrics.showers import (
+    OBSERVABLES,
+    energy_response,
+    features_high,
+    features_low,
+    linearity,
+    observables,
+)
 
 SHAPES = ((3, 96), (12, 12), (12, 6))
 
@@ -133,6 +141,42 @@ def test_the_last_bin_holds_its_upper_edge() -> None:
     x = np.ones((4, 504))
     first, last = energy_response(x, np.array([1.0, 1.5, 2.0, 3.0]), (1, 2, 3))
     assert (first.count, last.count) == (2, 2)
+
+
+def test_linearity_finds_the_line_put_in() -> None:
+    rng = np.random.default_rng(7)
+    energy = rng.uniform(10, 90, 20_000)
+    x = np.zeros((20_000, 504))
+    x[:, 300] = 1000 * (0.5 + 0.9 * energy + 0.3 * np.sqrt(energy) * rng.normal(size=20_000))
+    line = linearity(x, energy, (10, 20, 40, 60, 75, 90))
+    assert line.slope == pytest.approx(0.9, abs=3 * line.slope_error)
+    assert line.offset == pytest.approx(0.5, abs=3 * line.offset_error)
+    assert 0.0001 < line.slope_error < 0.002 and line.deviation < 0.005
+    assert line.bins == 5 and line.chi2 < 15  # beyond the 99.8th percentile of 3 degrees of freedom
+
+
+def test_linearity_agrees_with_a_line_fitted_by_scipy() -> None:
+    energy = np.repeat([10.0, 30.0, 60.0, 100.0], 2)
+    x = np.zeros((8, 504))
+    x[:, 0] = 1000 * (energy - 0.001 * energy**2 + np.tile([-1.0, 1.0], 4))
+    line = linearity(x, energy, (0, 20, 40, 80, 100))
+    centres, means = energy[::2], energy[::2] - 0.001 * energy[::2] ** 2
+    # Two showers at ± 1 GeV: a standard deviation of √2, so an error of the mean of 1.
+    options = {"sigma": np.ones(4), "absolute_sigma": True}
+    (slope, offset), covariance = curve_fit(lambda e, s, o: s * e + o, centres, means, **options)
+    assert (line.slope, line.offset) == pytest.approx((slope, offset), rel=1e-6)
+    assert (line.slope_error, line.offset_error) == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-6)
+    fitted = slope * centres + offset
+    assert line.deviation == pytest.approx(np.abs(means / fitted - 1).max(), rel=1e-6)
+    assert line.chi2 == pytest.approx(((means - fitted) ** 2).sum(), rel=1e-5)
+
+
+def test_linearity_refuses() -> None:
+    x, energy = np.ones((40, 504)), np.linspace(1, 40, 40)
+    with pytest.raises(InputError, match="three or more"):
+        linearity(x, energy, (1, 20, 40))
+    with pytest.raises(InputError, match="all alike"):
+        linearity(x * energy[:, None], energy, (1, 10, 20, 40))
 
 
 @pytest.mark.parametrize("bins", [(1,), (2, 1), (1, 1), (50, 60), (0, np.nan)])

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 from scipy.stats import norm
 
 from domain.errors import InputError
-from domain.metrics.two_sample import Judge, auc_standard_error, classifier_two_sample_test, null
+from domain.metrics.two_sample import (
+    CaloChallengeJudge,
+    Judge,
+    auc_standard_error,
+    classifier_two_sample_test,
+    jensen_shannon,
+    null,
+)
 
 FAST = Judge(width=32, folds=4)
+CALIBRATED = CaloChallengeJudge(width=32, layers=2, rate=3e-3, batch=400, epochs=8)
 
 
 def normal(count: int, shift: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -32,6 +41,50 @@ def test_null_is_one_half_within_its_error() -> None:
     assert abs(deviation.mean()) < 3 / np.sqrt(8)
     assert deviation.std(ddof=1) < 2
     assert results[0]["count"] == 300
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_halves_of_a_large_sample_read_one_half() -> None:
+    # 21,000 rows a side: the standard error is √(1 / (6 N)) = 0.0028.
+    rng = np.random.default_rng(8)
+    showers = rng.gamma(2, size=(42_000, 3)) @ rng.normal(size=(3, 6))
+    result = null(showers, 0, Judge(width=16, folds=2, epochs=4))
+    assert result["auc"] == pytest.approx(0.5, abs=0.01)
+    assert result["auc_error"] == pytest.approx(np.sqrt(1 / 6 / 21_000), rel=0.01)
+    result = null(showers, 0, CaloChallengeJudge(width=16, layers=1, rate=1e-3, epochs=4))
+    assert result["auc"] == pytest.approx(0.5, abs=3 * result["auc_error"])  # a fifth of the rows is judged
+    assert abs(result["jsd"]) < 0.01
+
+
+def test_calibrated_judge_reaches_the_ideal_auc_and_divergence() -> None:
+    # Of N(0, 1) and N(1, 1), in bits: the mean of log₂ (p / mixture) under p; the other side is its mirror.
+    divergence = quad(lambda x: norm.pdf(x) * (1 - np.log2(1 + np.exp(x - 0.5))), -12, 12)[0]
+    result = classifier_two_sample_test(normal(6000, seed=1), normal(6000, shift=1.0, seed=2), 0, CALIBRATED)
+    assert result["auc"] == pytest.approx(norm.cdf(np.sqrt(0.5)), abs=3 * result["auc_error"])
+    assert result["jsd"] == pytest.approx(divergence, abs=3.5 * result["jsd_error"])
+    assert result["accuracy"] == pytest.approx(norm.cdf(0.5), abs=0.03)
+    assert result["count"] == 6000
+
+
+def test_calibrated_judge_repeats_itself_and_may_standardise() -> None:
+    a, b = normal(300), normal(300, shift=2.0, seed=1)
+    quick = CaloChallengeJudge(width=8, layers=1, rate=1e-2, batch=50, epochs=4)
+    assert classifier_two_sample_test(a, b, 7, quick) == classifier_two_sample_test(a, b, 7, quick)
+    standardised = CaloChallengeJudge(width=8, layers=1, rate=1e-2, batch=50, epochs=4, standardise=True)
+    far = 1e4 + 1e-3 * a, 1e4 + 1e-3 * b
+    assert classifier_two_sample_test(*far, 7, quick)["auc"] < 0.6
+    assert classifier_two_sample_test(*far, 7, standardised)["auc"] > 0.8
+
+
+def test_calo_challenge_defaults() -> None:
+    judge = CaloChallengeJudge()
+    assert (judge.width, judge.layers, judge.rate, judge.batch, judge.epochs) == (2048, 3, 2e-4, 1000, 50)
+
+
+def test_divergence_by_hand() -> None:
+    bits, error = jensen_shannon(np.array([1, 0]), np.array([0.5, 0.75]))  # log₂ of 1/2 and 1/4
+    assert (bits, error) == (-0.5, 0.5 / np.sqrt(2))
+    assert jensen_shannon(np.array([1, 0, 1]), np.array([1.0, 0.0, 1.0])) == (1, 0)
 
 
 def test_equal_means_and_other_shape_are_told_apart() -> None:
