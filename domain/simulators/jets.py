@@ -270,6 +270,7 @@ class Jets(Config):
       it: 200 GeV instead of 120 loses 30 % of the QCD jets, those that stand against hard radiation.
     * ``slack``, the window of :func:`early_veto`: 225 to 375 GeV for a ``pt`` of 250 to 300. Of 170 QCD jets of
       20 to 200 GeV that were made without it, none had been below 240 GeV and 0.3 % were above 330 GeV.
+      Of 49 W jets none came from a W above 360 GeV.
 
     Attributes:
         mass: lowest and highest mass of the trimmed jet, in GeV.
@@ -314,7 +315,7 @@ class Jets(Config):
         if self.pt_hat[0] > self.pt[0] or self.pt_hat[1] < self.pt[1]:
             raise InputError(
                 f"Jets.pt_hat: from {self.pt_hat[0]:g} to {self.pt_hat[1]:g} GeV leaves out part of 'pt', "
-                f"{self.pt[0]:g} to {self.pt[1]:g} GeV; widen it, by half as much again on either side"
+                f"{self.pt[0]:g} to {self.pt[1]:g} GeV; begin at half the lowest pt or below and end well above the highest"
             )
         if 2 * self.pt_hat[1] > self.beam_energy:
             raise InputError(
