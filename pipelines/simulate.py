@@ -3,7 +3,9 @@
     python -m pipelines.simulate strokes data/simulated/strokes.h5
 
 Reads nothing but ``simulate.<name>`` of the parameter file. Writes one sample file, the same for
-any number of workers: the request is cut into shards, and each shard has a seed of its own.
+any number of workers: the request is cut into shards, and each shard has a seed of its own. Finished
+shards are kept in data/scratch until the file is whole, so the same command goes on where a killed
+run stopped, as long as the parameters and the code are the same.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from domain.config import Config, Count, Natural
 from domain.randomness import torch_seed
-from domain.samples import Samples, Writer
+from domain.samples import Samples, Writer, read, write
 from domain.simulators import SIMULATORS, Simulator
 from pipelines import launch, stage
 
@@ -50,15 +53,28 @@ def main(arguments: argparse.Namespace) -> None:
     about = dataclasses.replace(
         simulator.about(), producer=f"simulators.{name}", parameters=config.as_dict(), seed=config.seed
     )
+    out = Path(arguments.out)
+    with stage.scratch(out, config.as_dict()) as folder:
+        tasks = {folder / f"{k:06d}.h5": task for k, task in enumerate(shards(simulator, config))}
+        make(tasks, name)
+        with Writer(out, about) as writer:
+            for path in tasks:
+                writer.append(read(path))
+
+
+def make(tasks: Mapping[Path, tuple[Simulator, int, int]], name: str) -> None:
+    """Simulate the shards that are not there yet, each into its file."""
+    missing = {path: task for path, task in tasks.items() if not path.exists()}
+    total, wanted = (sum(count for _, count, _ in some.values()) for some in (tasks, missing))
     began = time.monotonic()
-    tasks = list(shards(simulator, config))
-    bar = tqdm(total=config.count, desc=name, unit=" events", disable=None)
-    with bar, launch.executor() as pool, Writer(arguments.out, about) as writer:
-        for samples in launch.ordered(pool, simulate, tasks):
-            writer.append(samples)
+    bar = tqdm(total=total, initial=total - wanted, desc=name, unit=" events", disable=None)
+    with bar, launch.executor() as pool:
+        for path, samples in zip(missing, launch.ordered(pool, simulate, missing.values())):
+            write(path, samples)
             bar.update(len(samples))
-    seconds = time.monotonic() - began
-    print(f"{name}: {config.count} samples, {config.count / seconds:.0f} per second", file=sys.stderr)
+    kept = f", {total - wanted} of them kept from before" if wanted < total else ""
+    rate = wanted / (time.monotonic() - began)
+    print(f"{name}: {total} samples{kept}, {rate:.0f} per second", file=sys.stderr)
 
 
 def shards(simulator: Simulator, config: Simulate) -> list[tuple[Simulator, int, int]]:
