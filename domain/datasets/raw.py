@@ -1,10 +1,9 @@
-"""Raw files: found in a user's folders or downloaded, read with clear errors, joined into samples."""
+"""Raw files: found in a user's folders or downloaded, joined into samples."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,19 +45,6 @@ def obtain(dataset: str, files: Sequence[RemoteFile], folders: Sequence[Path], p
 def not_found(dataset: str, names: Sequence[str], folders: Sequence[Path]) -> str:
     """What was looked for and where, in words."""
     return f"{dataset}: found no {' or '.join(names)} in {', '.join(map(str, places(dataset, folders)))}"
-
-
-@contextlib.contextmanager
-def readable(path: Path, form: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a broken file into one error; ``form`` is what it should be."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # on garbage gzip, bz2, HDF5, MATLAB and pickle parsers raise almost anything
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-        mend = "replace it by a whole copy, or delete it"
-        raise InputError(f"{path}: is not {form} ({problem}); {mend}") from error
 
 
 @dataclass(frozen=True)
