@@ -82,11 +82,12 @@ def sampled(
     x: np.ndarray,
     label: np.ndarray | None = None,
     split: np.ndarray | None = None,
+    condition: np.ndarray | None = None,
 ) -> Samples:
     """Samples that carry the hashes of their files; a contradiction names the files."""
     about = dataclasses.replace(about, inputs={path.name: digest(path) for path in paths})
     try:
-        return Samples(np.ascontiguousarray(x), about, label=label, split=split)
+        return Samples(np.ascontiguousarray(x), about, label=label, condition=condition, split=split)
     except InputError as error:
         raise InputError(f"{named(paths)}: {str(error).removeprefix('samples: ')}") from None
 
