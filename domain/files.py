@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all, and every file has a digest."""
+"""Outputs appear whole or not at all, broken inputs are one clear error, and every file has a digest."""
 
 from __future__ import annotations
 
@@ -58,6 +58,19 @@ def _writable(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); "
             "check the folder's permissions and the free disk space"
         ) from error
+
+
+@contextlib.contextmanager
+def readable(path: Path, form: str) -> Iterator[None]:
+    """Turn whatever a parser raises on a broken file into one error; ``form`` is what it should be."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # on garbage gzip, bz2, HDF5, MATLAB and pickle parsers raise almost anything
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        mend = "replace it by a whole copy, or delete it"
+        raise InputError(f"{path}: is not {form} ({problem}); {mend}") from error
 
 
 def write_json(path: str | Path, content: Any) -> None:

@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Each rung may import the rungs below it. Modules of the ground floor may also import each other.
 LADDER = (
     ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "matter", "materials", "samples", "space"),
-    ("nets", "objectives"),
+    ("nets", "objectives", "formats"),
     ("system", "training", "together", "ensemble"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
-    ("models", "estimators", "formats", "view"),
+    ("models", "estimators", "view"),
 )
 RUNG = {name: k for k, names in enumerate(LADDER) for name in names}
 FAMILIES = LADDER[3]

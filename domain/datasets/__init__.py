@@ -23,6 +23,7 @@ from domain.datasets.frey import Frey
 from domain.datasets.mnist import Mnist
 from domain.datasets.own import Own
 from domain.datasets.svhn import Svhn
+from domain.datasets.tpc import Tpc
 from domain.datasets.usps import Usps
 from domain.samples import About, Samples
 
@@ -44,5 +45,6 @@ DATASETS: dict[str, type] = {
     "cifar10": Cifar10,
     "svhn": Svhn,
     "frey": Frey,
+    "tpc": Tpc,
     "own": Own,
 }

@@ -16,8 +16,9 @@ import numpy as np
 from scipy.io import loadmat
 
 from domain.config import Config
-from domain.datasets.raw import find, not_found, readable, sampled
+from domain.datasets.raw import find, not_found, sampled
 from domain.errors import InputError
+from domain.files import readable
 from domain.samples import About, Samples
 
 NAMES = ("frey_rawface.mat", "frey_faces.npz")

@@ -17,8 +17,9 @@ import numpy as np
 
 from domain.config import Config
 from domain.datasets.download import RemoteFile
-from domain.datasets.raw import Part, joined, obtain, readable
+from domain.datasets.raw import Part, joined, obtain
 from domain.errors import InputError
+from domain.files import readable
 from domain.samples import About, Samples
 
 HOSTS = (

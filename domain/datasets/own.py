@@ -21,8 +21,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from domain.config import Config
-from domain.datasets.raw import readable, sampled
+from domain.datasets.raw import sampled
 from domain.errors import InputError
+from domain.files import readable
 from domain.samples import About, Samples
 
 KEYS = ("x", "label", "split")

@@ -1,10 +1,9 @@
-"""Raw files: found in a user's folders or downloaded, read with clear errors, joined into samples."""
+"""Raw files: found in a user's folders or downloaded, joined into samples."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,19 +47,6 @@ def not_found(dataset: str, names: Sequence[str], folders: Sequence[Path]) -> st
     return f"{dataset}: found no {' or '.join(names)} in {', '.join(map(str, places(dataset, folders)))}"
 
 
-@contextlib.contextmanager
-def readable(path: Path, form: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a broken file into one error; ``form`` is what it should be."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # on garbage gzip, bz2, HDF5, MATLAB and pickle parsers raise almost anything
-        problem = " ".join(f"{type(error).__name__}: {error}".split())
-        mend = "replace it by a whole copy, or delete it"
-        raise InputError(f"{path}: is not {form} ({problem}); {mend}") from error
-
-
 @dataclass(frozen=True)
 class Part:
     """One official split as read: images x (n, C, H, W), label (n,), and the files they came from."""
@@ -96,11 +82,12 @@ def sampled(
     x: np.ndarray,
     label: np.ndarray | None = None,
     split: np.ndarray | None = None,
+    condition: np.ndarray | None = None,
 ) -> Samples:
     """Samples that carry the hashes of their files; a contradiction names the files."""
     about = dataclasses.replace(about, inputs={path.name: digest(path) for path in paths})
     try:
-        return Samples(np.ascontiguousarray(x), about, label=label, split=split)
+        return Samples(np.ascontiguousarray(x), about, label=label, condition=condition, split=split)
     except InputError as error:
         raise InputError(f"{named(paths)}: {str(error).removeprefix('samples: ')}") from None
 

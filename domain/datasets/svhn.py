@@ -15,8 +15,9 @@ from scipy.io import loadmat
 
 from domain.config import Config
 from domain.datasets.download import RemoteFile
-from domain.datasets.raw import Part, joined, obtain, readable
+from domain.datasets.raw import Part, joined, obtain
 from domain.errors import InputError
+from domain.files import readable
 from domain.samples import About, Samples
 
 HOST = "http://ufldl.stanford.edu/housenumbers"

@@ -19,8 +19,9 @@ from sklearn.datasets import load_svmlight_file
 
 from domain.config import Config
 from domain.datasets.download import RemoteFile
-from domain.datasets.raw import Part, joined, obtain, readable
+from domain.datasets.raw import Part, joined, obtain
 from domain.errors import InputError
+from domain.files import readable
 from domain.samples import About, Samples
 
 SIDE = 16

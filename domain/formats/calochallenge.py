@@ -12,8 +12,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from domain.config import Config
-from domain.datasets.raw import readable
 from domain.errors import InputError
+from domain.files import readable
 from domain.formats import hdf5
 from domain.geometry import Cylinder
 from domain.samples import About, Samples

@@ -8,9 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from domain.datasets.raw import readable
 from domain.errors import InputError
-from domain.files import whole_file
+from domain.files import readable, whole_file
 from domain.samples import Samples
 
 

@@ -10,19 +10,20 @@ A simulator is a frozen :class:`~domain.config.Config` whose fields are its para
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from domain.samples import About, Samples
 from domain.simulators.cascade import Cascade
 from domain.simulators.gflash import GFlash
 from domain.simulators.jets import Jets
+from domain.simulators.own import Own
 from domain.simulators.strokes import Strokes
 
 
 class Simulator(Protocol):
     """What every simulator offers."""
 
-    shard: ClassVar[int]
+    shard: int
 
     def about(self) -> About:
         """Kind, value range, classes and conditions of the samples."""
@@ -36,4 +37,5 @@ SIMULATORS = {
     "jets": Jets,
     "gflash": GFlash,
     "cascade": Cascade,
+    "own": Own,
 }

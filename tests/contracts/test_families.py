@@ -178,7 +178,8 @@ def test_estimators_store_their_parameters(name: str) -> None:
 def test_simulators(name: str) -> None:
     if name == "jets":
         pytest.importorskip("pythia8mc", reason="jets need Pythia 8")
-    simulator = SIMULATORS[name]()
+    required = {"kind": "shower", "shape": (4,), "range": (0, 9), "function": "tests.simulators.detector:simulate"}
+    simulator = SIMULATORS[name](**(required if name == "own" else {}))
     about = simulator.about()
     assert isinstance(about, About) and simulator.shard >= 1
     first, again, other = (simulator.simulate(6, seed) for seed in (1, 1, 2))
@@ -196,7 +197,7 @@ def test_datasets_describe_themselves(name: str, tmp_path: Path) -> None:
     dataset = DATASETS[name](path=str(tmp_path)) if name == "own" else DATASETS[name]()
     if name != "own":  # a user's own data describes itself once it is read
         about = dataset.about()
-        assert about.kind == "image" and about.range[0] < about.range[1] and about.classes >= 0
+        assert about.kind in ("image", "shower") and about.range[0] < about.range[1] and about.classes >= 0
 
 
 def test_one_line_a_family() -> None:

@@ -115,10 +115,13 @@ PARAMETERS = """
 simulate:
   strokes: {options: {size: 8, style: counts}, count: 100}
   gflash: {count: 50, options: {energy: [1, 5]}}
+  own:
+    options: {function: "tests.simulators.detector:simulate", kind: shower, shape: [4], range: [0, 9], shard: 20}
+    count: 50
 """
 
 
-@pytest.mark.parametrize("name, shard", [("strokes", 30), ("gflash", 20)])
+@pytest.mark.parametrize("name, shard", [("strokes", 30), ("gflash", 20), ("own", 20)])
 def test_workers_change_no_byte(
     monkeypatch: pytest.MonkeyPatch, pipeline: Callable[[str], None], tmp_path: Path, name: str, shard: int
 ) -> None:
