@@ -19,29 +19,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from domain import models
 from domain.errors import InputError
 from domain.files import whole_file
 from domain.randomness import torch_generator
+from domain.surrogates.base import Rendered
 from domain.system import System
 from pipelines import stage
 
 CHECKED = 100  # samples that torch and ONNX Runtime must agree on
 TOLERANCE = 1e-3  # of the largest value
 ROUNDING = 1e-3  # share of values at the edge of empty, which rounding may tip over
-
-
-class Rendered(nn.Module):
-    """A surrogate's samples as a function of conditions and normal numbers."""
-
-    def __init__(self, model: System) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
-        return self.model.render(condition, z)
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -2,8 +2,8 @@
 
     python -m pipelines.surrogate data/simulated/gflash.h5 flow data/surrogates/gflash-flow
 
-Reads simulated samples with their conditions and ``surrogate.<name>`` of the parameter file; the
-last ``held_out`` samples are not touched. Writes a model directory.
+Reads simulated samples with their conditions or labels and ``surrogate.<name>`` of the parameter
+file; the last ``held_out`` samples are not touched. Writes a model directory.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from domain.errors import InputError
 from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.surrogates import SURROGATES
+from domain.system import System
 from pipelines import stage
 from pipelines.learn import Learn, model_directory
 
@@ -40,7 +41,7 @@ def main(arguments: argparse.Namespace) -> None:
     inputs, samples = stage.inputs(source), training_part(source, config.held_out)
     space = Space.of(samples)
     model = config.build(SURROGATES, f"{arguments.params}: surrogate.{arguments.name}", space)
-    data = model.streams(space.encode(samples.x), torch.from_numpy(samples.condition))
+    data = model.streams(space.encode(samples.x), **given(model, samples, source))
     with model_directory(model, data, config, out, inputs):
         pass
 
@@ -48,11 +49,17 @@ def main(arguments: argparse.Namespace) -> None:
 def training_part(source: Path, held_out: int) -> Samples:
     """All samples but the last ``held_out``."""
     file = SampleFile(source)
-    if "condition" not in file.columns:
-        raise InputError(f"{source}: has no column 'condition'; a surrogate learns samples given conditions")
     if held_out >= len(file):
         raise InputError(f"{source}: has {len(file)} samples, of which {held_out} are to be held out; simulate more")
     return file.read(0, len(file) - held_out)
+
+
+def given(model: System, samples: Samples, source: Path) -> dict[str, torch.Tensor]:
+    """The columns that the model learns samples given, ``label`` or ``condition`` or both."""
+    for name in model.given:
+        if name not in samples.columns:
+            raise InputError(f"{source}: has no column {name!r}; this surrogate learns samples given it")
+    return {name: torch.from_numpy(samples.columns[name]) for name in model.given}
 
 
 if __name__ == "__main__":

@@ -12,28 +12,23 @@ from safetensors.numpy import load_file
 
 from domain import models
 from domain.errors import InputError
-from domain.geometry import CALOGAN
 from domain.models import FAMILIES
-from domain.randomness import scoped_seed, torch_generator
-from domain.space import Space
+from domain.randomness import torch_generator
 from domain.system import System, capabilities
+from tests import families
 
-IMAGES = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=10)
-SHOWERS = Space("shower", (CALOGAN.cells,), (0.0, 2e5), condition=("energy",), units=("GeV",))
 FAMILY = [(role, family) for role, table in FAMILIES.items() for family in table]
 HISTORY = [{"step": 50, "a.b": 1 / 3}, {"step": 60, "a.b": 1e-9}]
 
 
 def build(role: str, family: str) -> System:
-    kind, space = FAMILIES[role][family], SHOWERS if role == "surrogate" else IMAGES
-    with scoped_seed(1, "start values"):
-        return kind(kind.Config(), space).eval()
+    return families.build(role, family, seed=1).eval()
 
 
 def outputs(model: System) -> dict[str, torch.Tensor]:
     """What the model gives for each of its capabilities."""
     x = 2 * torch.rand(4, *model.space.shape, generator=torch_generator(0, "x")) - 1
-    given = {"condition": torch.full((4, 1), 50.0)} if "condition" in model.given else {}
+    given = {"condition": model.conditions(4, torch_generator(0, "given"))} if "condition" in model.given else {}
     calls = {
         "samples": lambda: model.sample(4, torch_generator(0, "z"), **given),
         "encodes": lambda: model.encode(x),

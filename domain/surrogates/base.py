@@ -28,7 +28,7 @@ from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 DRAWN = 8192  # samples drawn at once
-DECADE = 10.0  # a positive condition whose range spans this factor is seen through its logarithm
+DECADE = 10.0  # a factor
 DARK = 1e-12  # share of the expected total that stands for a layer without energy
 
 
@@ -75,6 +75,69 @@ def layer_shapes(config: TwoStepConfig, space: Space) -> tuple[tuple[int, int], 
     return shapes
 
 
+class ConditionRange(nn.Module):
+    """The range of each of C conditions, measured on the training data.
+
+    Args:
+        space: names the conditions and their units.
+    """
+
+    low: Tensor  # (C,) lowest seen
+    high: Tensor  # (C,) highest seen
+    least: Tensor  # (C,) lowest that may be asked for: a sample stops short of its range
+    most: Tensor  # (C,) highest that may be asked for
+    logarithmic: Tensor  # (C,) whether it is scaled through its logarithm: positive, and over a decade
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self.names = space.condition
+        self.units = (*space.units, *[""] * (len(space.condition) - len(space.units)))
+        count = len(space.condition)
+        for name, start in (("low", 0.0), ("high", 1.0), ("least", 0.0), ("most", 1.0)):
+            self.register_buffer(name, torch.full((count,), start))
+        self.register_buffer("logarithmic", torch.zeros(count, dtype=torch.bool))
+
+    def fit(self, condition: Tensor) -> None:
+        """Measure (N, C); admit ten mean gaps beyond either end, but half the least of positive values."""
+        low, high = condition.aminmax(dim=0)
+        margin = 10 * (high - low) / len(condition)
+        self.low.copy_(low)
+        self.high.copy_(high)
+        self.least.copy_(torch.where(low > 0, torch.maximum(low - margin, low / 2), low - margin))
+        self.most.copy_(high + margin)
+        self.logarithmic.copy_((low > 0) & (high >= DECADE * low))
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Uniform between lowest and highest seen, (count, C)."""
+        u = torch.rand(count, len(self.low), generator=generator, device=generator.device)
+        return self.low + (self.high - self.low) * u
+
+    def scaled(self, condition: Tensor) -> Tensor:
+        """(N, C) → −1 to 1 over the training range; 0 where that is a single value."""
+        tiny = torch.finfo(condition.dtype).tiny
+        low, high, values = (
+            torch.where(self.logarithmic, each.clamp(min=tiny).log(), each) for each in (self.low, self.high, condition)
+        )
+        half = (high - low) / 2
+        return torch.where(half > 0, (values - low) / half.clamp(min=1e-12) - 1, 0.0)
+
+    def admitted(self, condition: Tensor, count: int) -> Tensor:
+        """The condition, (count, C), if it may be asked for."""
+        if condition.shape != (count, len(self.names)):
+            raise InputError(
+                f"condition {', '.join(self.names)}: has shape {tuple(condition.shape)}, "
+                f"must be ({count}, {len(self.names)})"
+            )
+        condition = condition.to(self.low)
+        for name, unit, values, least, most in zip(self.names, self.units, condition.T, self.least, self.most):
+            if not ((values >= least) & (values <= most)).all():
+                raise InputError(
+                    f"condition {name!r}: runs from {values.min():g} to {values.max():g} {unit}, must lie "
+                    f"within the training range, {least:g} to {most:g} {unit}"
+                )
+        return condition
+
+
 class TwoStep(System):
     """Draws deposits given their conditions: layer energies, then cells.
 
@@ -86,10 +149,6 @@ class TwoStep(System):
     given = ("condition",)
     averaged = ("layers", "cells")
 
-    lowest: Tensor  # (C,) of each condition in training
-    highest: Tensor  # (C,)
-    margin: Tensor  # (C,) how far beyond may be asked for: a sample stops short of its range
-    logarithmic: Tensor  # (C,) conditions that are seen through their logarithm
     order: Tensor  # (L,) how layers are broken off the total; the hottest takes the rest
 
     def __init__(self, config: TwoStepConfig, space: Space) -> None:
@@ -109,9 +168,7 @@ class TwoStep(System):
         self.trend = Trend(conditions)
         self.layer_ranks = RankMap(count, config.knots, config.quantiles)
         self.cell_ranks = nn.ModuleList(RankMap(size, config.knots, config.quantiles) for size in self.sizes)
-        for name, start in (("lowest", 0.0), ("highest", 1.0), ("margin", 0.0)):
-            self.register_buffer(name, torch.full((conditions,), start))
-        self.register_buffer("logarithmic", torch.zeros(conditions, dtype=torch.bool))
+        self.range = ConditionRange(space)
         self.register_buffer("order", torch.arange(count))
         self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
         self.players = (
@@ -132,47 +189,9 @@ class TwoStep(System):
         """How many normal numbers the cells of one sample are made of."""
         return self.cell_count
 
-    # Conditions.
-
-    def note_conditions(self, condition: Tensor) -> None:
-        """Measure their range; admit ten mean gaps between samples beyond either end."""
-        lowest, highest = condition.amin(0), condition.amax(0)
-        self.lowest.copy_(lowest)
-        self.highest.copy_(highest)
-        self.logarithmic.copy_((lowest > 0) & (highest >= DECADE * lowest))
-        self.margin.copy_(10 * (highest - lowest) / len(condition))
-
-    def context(self, condition: Tensor) -> Tensor:
-        """Conditions in their units → −1 to 1 over the training range, (N, C)."""
-        low, high, values = (
-            torch.where(self.logarithmic, each.clamp(min=torch.finfo(each.dtype).tiny).log(), each)
-            for each in (self.lowest, self.highest, condition)
-        )
-        return 2 * (values - low) / (high - low).clamp(min=1e-6) - 1
-
     def conditions(self, count: int, generator: torch.Generator) -> Tensor:
         """Conditions, uniform over the training range, (count, C)."""
-        share = torch.rand(count, len(self.lowest), generator=generator, device=generator.device)
-        return torch.lerp(self.lowest, self.highest, share)
-
-    def admissible(self, condition: Tensor, count: int) -> Tensor:
-        """The conditions as the networks take them, or an error that says which is out of range."""
-        shape = (count, len(self.lowest))
-        if condition.shape != shape:
-            names = ", ".join(self.space.condition)
-            raise InputError(f"condition ({names}): has shape {tuple(condition.shape)}, must be {shape}")
-        condition = condition.to(self.lowest)
-        low = torch.where(self.logarithmic, torch.maximum(self.lowest - self.margin, self.lowest / 2), self.lowest - self.margin)
-        high = self.highest + self.margin
-        units = self.space.units or ("",) * len(low)
-        for k, (name, unit) in enumerate(zip(self.space.condition, units)):
-            asked = condition[:, k]
-            if not ((asked >= low[k]) & (asked <= high[k])).all():
-                raise InputError(
-                    f"condition {name!r}: runs from {asked.min():g} to {asked.max():g} {unit}, must lie "
-                    f"within the training range, {low[k]:g} to {high[k]:g} {unit}"
-                )
-        return condition
+        return self.range.draw(count, generator)
 
     # Samples to scores.
 
@@ -188,8 +207,8 @@ class TwoStep(System):
             raise InputError(f"surrogate: {len(x)} training samples for {self.config.knots} knots; give more")
         x = x.flatten(1)
         energies = self.layer_energies(x)
-        self.note_conditions(condition)
-        context = self.context(condition)
+        self.range.fit(condition)
+        context = self.range.scaled(condition)
         self.trend.fit(energies.sum(1), context)
         self.order.copy_(energies.mean(0).argsort())
         sticks, expected = self._sticks(energies, context)
@@ -279,7 +298,7 @@ class TwoStep(System):
             generator: draws them.
             condition: (count, C); from :meth:`conditions` if left out.
         """
-        condition = self.conditions(count, generator) if condition is None else self.admissible(condition, count)
+        condition = self.conditions(count, generator) if condition is None else self.range.admitted(condition, count)
         parts = [self.render(part, self.latent(len(part), generator)) for part in condition.split(DRAWN)]
         return torch.cat(parts)
 
@@ -290,10 +309,22 @@ class TwoStep(System):
 
     def render(self, condition: Tensor, z: Tensor) -> Tensor:
         """Samples as a function of their conditions, (N, C), and of :meth:`latent` numbers; (N, *shape)."""
-        context = self.context(condition)
+        context = self.range.scaled(condition)
         expected = self.trend(context)
         z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
         layers = self.layers(context).transform.inv(z_layers)
         cells = self.cell_scores(z_cells, torch.cat([context, layers], 1))
         x = self.unrank_cells(torch.special.ndtr(cells), self.unrank_layers(layers, expected), expected)
         return x.unflatten(1, self.space.shape)
+
+
+class Rendered(nn.Module):
+    """A surrogate's samples as a function of conditions and normal numbers, for export."""
+
+    def __init__(self, surrogate: System) -> None:
+        super().__init__()
+        self.surrogate = surrogate
+
+    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
+        """condition: (N, C); z: (N, Z), see ``latent`` → (N, *shape)."""
+        return self.surrogate.render(condition, z)

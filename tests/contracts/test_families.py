@@ -17,17 +17,15 @@ from domain.config import Config
 from domain.datasets import DATASETS
 from domain.errors import InputError
 from domain.generators import GENERATORS
-from domain.randomness import scoped_seed, torch_generator
+from domain.randomness import torch_generator
 from domain.refiners import REFINERS
 from domain.samples import About, Samples, check
 from domain.simulators import SIMULATORS
-from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.system import CAPABILITIES, CanSample, CanTranslate, Player, System, capabilities
 from domain.training import Budget, fit
+from tests.families import IMAGES, build
 
-IMAGES = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=3)
-SHOWERS = Space("shower", (504,), (0.0, 2e5), condition=("energy",), units=("GeV",))
 NETWORK_FAMILIES = [
     pytest.param(role, name, id=f"{role}-{name}") for role, table in models.FAMILIES.items() for name in table
 ]
@@ -39,16 +37,13 @@ def data(role: str, system: System) -> dict:
     x = torch.from_numpy(rng.uniform(-1, 1, (40, *IMAGES.shape)).astype(np.float32))
     label = torch.arange(40) % 4 - 1
     if role == "surrogate":
-        energy = rng.uniform(1, 100, (200, 1)).astype(np.float32)
-        cells = rng.exponential(1.0, (200, 504)) * (rng.random((200, 504)) < 0.3) * energy
-        return system.streams(torch.from_numpy(cells.astype(np.float32)), torch.from_numpy(energy))
+        energy, shape = rng.uniform(1, 100, (200, 1)).astype(np.float32), system.space.shape
+        cells = rng.exponential(1.0, (200, *shape)) * (rng.random((200, *shape)) < 0.3)
+        cells *= energy.reshape(-1, *[1] * len(shape))
+        condition = torch.from_numpy(energy).repeat(1, len(system.space.condition))
+        given = {"label": torch.arange(200) % max(1, system.space.classes), "condition": condition}
+        return system.streams(torch.from_numpy(cells.astype(np.float32)), **{name: given[name] for name in system.given})
     return system.streams(x, x.flip(0)) if role == "refiner" else system.streams(x, label)
-
-
-def build(role: str, name: str, seed: int = 0) -> System:
-    family = models.FAMILIES[role][name]
-    with scoped_seed(seed, "start values"):
-        return family(family.Config(), SHOWERS if role == "surrogate" else IMAGES)
 
 
 def trained(role: str, name: str, steps: int = 2) -> System:

@@ -79,7 +79,7 @@ def test_cells_sum_to_the_layer_energies(trained: TwoStep) -> None:
 
 def test_ranking_is_undone_by_unranking(trained: TwoStep) -> None:
     x, energy = showers(2000)
-    expected = trained.trend(trained.context(energy))
+    expected = trained.trend(trained.range.scaled(energy))
     low, high = trained.rank_cells(x, expected)
     assert torch.equal(low[x > 0], high[x > 0])
     for share in (0.0, 0.5, 0.99):  # a zero stays zero wherever in its interval it falls
@@ -190,7 +190,7 @@ def test_any_conditions_in_any_unit() -> None:
     asked = torch.tensor([[-8.0, 50.0], [8.0, 500.0]]).repeat_interleave(300, 0)
     drawn = system.sample(600, torch_generator(0, "draw"), condition=asked)
     assert drawn.shape == (600, 1, 3, 4)
-    assert system.logarithmic.tolist() == [False, True]
+    assert system.range.logarithmic.tolist() == [False, True]
     sums = drawn.sum((1, 2, 3))
     assert (sums[300:].mean() / sums[:300].mean()).item() == pytest.approx(10, rel=0.2)
     centres = (drawn.flatten(1) * pixels).sum(1) / drawn.flatten(1).sum(1)

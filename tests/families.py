@@ -1,0 +1,33 @@
+"""Every family, built small enough for a test of all of them."""
+
+from __future__ import annotations
+
+from domain import models
+from domain.geometry import CALOGAN
+from domain.randomness import scoped_seed
+from domain.space import Space
+from domain.system import System
+
+IMAGES = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=3)
+SHOWERS = Space("shower", (CALOGAN.cells,), (0.0, 2e5), condition=("energy",), units=("GeV",))
+JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt"), units=("GeV", "GeV"))
+
+SPACES = {"lagan": JETS}  # where a family's samples are not its role's
+SMALL = {  # where the published networks are large
+    "calogan": {
+        "latent": 16, "start_width": 3, "widths": [3, 2], "critic_widths": [3, 3, 2, 2], "kernels": 3,
+        "dimensions": 3, "batch": 16,
+    },
+    "lagan": {
+        "conditional": True, "latent": 8, "start_width": 4, "widths": [4, 3, 2], "critic_widths": [3, 3, 2, 2],
+        "kernels": 3, "dimensions": 3, "batch": 16,
+    },
+}
+
+
+def build(role: str, name: str, seed: int = 0) -> System:
+    """An untrained system of a registered family."""
+    family = models.FAMILIES[role][name]
+    space = SPACES.get(name, SHOWERS if role == "surrogate" else IMAGES)
+    with scoped_seed(seed, "start values"):
+        return family(family.Config.parse(SMALL.get(name), name), space)
