@@ -2,8 +2,9 @@
 
     python -m pipelines.export data/surrogates/gflash-flow gflash.onnx
 
-Inputs are ``condition``, (N, C), in the units that the file's metadata name, and ``z``, (N, Z), standard normal
-numbers: who draws them decides what is drawn. The output ``x`` is (N, *shape), in the unit of the training samples.
+Inputs are ``z``, (N, Z), standard normal numbers that decide what is drawn, and what the surrogate is given:
+``condition``, (N, C), in the units that the file's metadata name, or ``label``, (N,) int64, or both. The output
+``x`` is (N, *shape), in the unit of the training samples.
 The file is written once ONNX Runtime has given torch's own samples, to a thousandth of the largest value, and its
 empty cells. Needs ``pip install simulacra[onnx]``.
 """
@@ -53,8 +54,8 @@ def export(model: System, path: Path) -> None:
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=["condition", "z"],
-                output_names=["x"], dynamic_shapes={"condition": {0: count}, "z": {0: count}},
+                Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=names(model),
+                output_names=["x"], dynamic_shapes=({0: count}, tuple({0: count} for _ in model.given)),
             )
         except ImportError as error:
             raise InputError(f"export needs {error.name}; run pip install simulacra[onnx]") from error
@@ -67,10 +68,10 @@ def compare(model: System, path: Path) -> float:
     """The largest difference between torch and ONNX Runtime over the largest value."""
     import onnxruntime
 
-    condition, z = drawn(model, CHECKED)
-    ours = model.render(condition, z).numpy()
+    asked = drawn(model, CHECKED)
+    ours = Rendered(model)(*asked).numpy()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (theirs,) = session.run(None, {"condition": condition.numpy(), "z": z.numpy()})
+    (theirs,) = session.run(None, {name: value.numpy() for name, value in zip(names(model), asked)})
     tipped = (ours == 0) != (theirs == 0)
     worst = float(np.abs(ours - theirs)[~tipped].max() / ours.max())
     if worst > TOLERANCE or tipped.mean() > ROUNDING:
@@ -78,10 +79,19 @@ def compare(model: System, path: Path) -> float:
     return worst
 
 
-def drawn(model: System, count: int) -> tuple[Tensor, Tensor]:
-    """Conditions within the training range, and normal numbers."""
+def names(model: System) -> list[str]:
+    """Of the inputs."""
+    return ["z", *model.given]
+
+
+def drawn(model: System, count: int) -> tuple[Tensor, ...]:
+    """Normal numbers, and what the model is given: classes in turn, conditions within the training range."""
     generator = torch_generator(0, "export")
-    return model.conditions(count, generator), model.latent(count, generator)
+    asked = {
+        "label": lambda: torch.arange(count) % max(1, model.space.classes),
+        "condition": lambda: model.conditions(count, generator),
+    }
+    return model.latent(count, generator), *(asked[name]() for name in model.given)
 
 
 if __name__ == "__main__":

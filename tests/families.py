@@ -13,7 +13,11 @@ SHOWERS = Space("shower", (CALOGAN.cells,), (0.0, 2e5), condition=("energy",), u
 JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt"), units=("GeV", "GeV"))
 
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
+TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 SMALL = {  # where the published networks are large
+    "flow": {**TWO_STEP, "couplings": 2, "width": 16},
+    "flow_matching": {**TWO_STEP, "blocks": 1, "width": 16, "steps": 2},
+    "vae_flow": {**TWO_STEP, "latent": 4, "width": 16, "couplings": 1, "couplings_width": 8},
     "calogan": {
         "latent": 16, "start_width": 3, "widths": [3, 2], "critic_widths": [3, 3, 2, 2], "kernels": 3,
         "dimensions": 3, "batch": 16,

@@ -299,7 +299,7 @@ class TwoStep(System):
             condition: (count, C); from :meth:`conditions` if left out.
         """
         condition = self.conditions(count, generator) if condition is None else self.range.admitted(condition, count)
-        parts = [self.render(part, self.latent(len(part), generator)) for part in condition.split(DRAWN)]
+        parts = [self.render(self.latent(len(part), generator), part) for part in condition.split(DRAWN)]
         return torch.cat(parts)
 
     def latent(self, count: int, generator: torch.Generator) -> Tensor:
@@ -307,8 +307,8 @@ class TwoStep(System):
         width = len(self.sizes) + self.cell_latent
         return torch.randn(count, width, generator=generator, device=generator.device)
 
-    def render(self, condition: Tensor, z: Tensor) -> Tensor:
-        """Samples as a function of their conditions, (N, C), and of :meth:`latent` numbers; (N, *shape)."""
+    def render(self, z: Tensor, condition: Tensor) -> Tensor:
+        """Samples as a function of :meth:`latent` numbers and of their conditions, (N, C); (N, *shape)."""
         context = self.range.scaled(condition)
         expected = self.trend(context)
         z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
@@ -319,12 +319,12 @@ class TwoStep(System):
 
 
 class Rendered(nn.Module):
-    """A surrogate's samples as a function of conditions and normal numbers, for export."""
+    """A surrogate's samples as a function of normal numbers and of what it is given, for export."""
 
     def __init__(self, surrogate: System) -> None:
         super().__init__()
         self.surrogate = surrogate
 
-    def forward(self, condition: Tensor, z: Tensor) -> Tensor:
-        """condition: (N, C); z: (N, Z), see ``latent`` → (N, *shape)."""
-        return self.surrogate.render(condition, z)
+    def forward(self, z: Tensor, *given: Tensor) -> Tensor:
+        """z: (N, Z), see ``latent``; given: what the surrogate's ``given`` names, in that order → (N, *shape)."""
+        return self.surrogate.render(z, **dict(zip(self.surrogate.given, given)))

@@ -279,7 +279,11 @@ class CaloGAN(System):
         """
         given = condition is not None
         energy = self.range.admitted(condition, count) if given else self.conditions(count, generator)
-        return MEV * self.generator(self.latent(count, generator), energy)
+        return self.render(self.latent(count, generator), energy)
+
+    def render(self, z: Tensor, condition: Tensor) -> Tensor:
+        """Showers in MeV as a function of :meth:`latent` numbers and of incident energies in GeV, (N, 1)."""
+        return MEV * self.generator(z, condition)
 
     def conditions(self, count: int, generator: torch.Generator) -> Tensor:
         """Incident energies in GeV, uniform over the training range, (count, 1)."""

@@ -281,13 +281,16 @@ class LAGAN(System):
         """
         if label is None:
             label = torch.randint(max(1, self.space.classes), (count,), generator=generator, device=generator.device)
-        if "condition" not in self.given:
-            scaled = torch.zeros(count, 0, device=generator.device)
-        elif condition is None:
-            scaled = self.range.scaled(self.conditions(count, generator))
-        else:
-            scaled = self.range.scaled(self.range.admitted(condition, count))
-        return self.config.pixel_scale * self.generate(self.latent(count, generator), label, scaled)
+        if "condition" in self.given:
+            given = condition is not None
+            condition = self.range.admitted(condition, count) if given else self.conditions(count, generator)
+        return self.render(self.latent(count, generator), label, condition)
+
+    def render(self, z: Tensor, label: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        """Images as a function of :meth:`latent` numbers, of classes (N,) and of conditions (N, C) where it is given them."""
+        label = torch.zeros(len(z), dtype=torch.long, device=z.device) if label is None else label
+        scaled = z[:, :0] if "condition" not in self.given else self.range.scaled(condition)
+        return self.config.pixel_scale * self.generate(z, label, scaled)
 
     def conditions(self, count: int, generator: torch.Generator) -> Tensor:
         """Each condition uniform over its training range, (count, C)."""
