@@ -88,11 +88,13 @@ def write_shard(model: System, path: Path, about: About, wanted: range, bar: tqd
 
 
 def asked_for(model: System, about: About, generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """The label and the condition of a batch; conditions that nobody named are drawn."""
+    """The label and the condition of a batch; what nobody named is drawn, so that the file can say it."""
     label, condition = about.parameters["label"], about.parameters["condition"]
     given: dict[str, torch.Tensor] = {}
     if label is not None:
         given["label"] = torch.full((BATCH,), label, device=generator.device)
+    elif "label" in model.given:
+        given["label"] = torch.randint(model.space.classes, (BATCH,), generator=generator, device=generator.device)
     if condition is not None:
         given["condition"] = torch.tensor(condition, device=generator.device).expand(BATCH, -1)
     elif "condition" in model.given:

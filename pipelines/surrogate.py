@@ -3,7 +3,8 @@
     python -m pipelines.surrogate data/simulated/gflash.h5 flow data/surrogates/gflash-flow
 
 Reads simulated samples with their conditions or labels and ``surrogate.<name>`` of the parameter
-file; the last ``held_out`` samples are not touched. Writes a model directory.
+file. Learns the training split of a file that has splits, else all but the last ``held_out``
+samples. Writes a model directory.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.system import System
 from pipelines import stage
-from pipelines.learn import Learn, model_directory
+from pipelines.learn import Learn, model_directory, training_samples
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Surrogate(Learn):
     """``surrogate.<name>``.
 
     Attributes:
-        held_out: samples at the end of the file that evaluation compares with.
+        held_out: samples at the end of a file without splits that evaluation compares with.
     """
 
     held_out: Natural = 0
@@ -47,8 +48,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def training_part(source: Path, held_out: int) -> Samples:
-    """All samples but the last ``held_out``."""
+    """The training split, or without splits all samples but the last ``held_out``."""
     file = SampleFile(source)
+    if "split" in file.columns:
+        if held_out:
+            raise InputError(f"{source}: says itself what is held out, in its column 'split'; set held_out to 0")
+        return training_samples(source)
     if held_out >= len(file):
         raise InputError(f"{source}: has {len(file)} samples, of which {held_out} are to be held out; simulate more")
     return file.read(0, len(file) - held_out)

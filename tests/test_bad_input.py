@@ -333,7 +333,7 @@ COMMANDS = [
     ("parameter folder", f"{TRAIN} --params model", "model"),
     ("train on showers", TRAIN.replace("digits", "data/simulated/showers"), "(504,)", "(N, C, H, W)"),
     ("refine showers", REFINE.replace("digits", "data/simulated/showers"), "showers.h5", "store images"),
-    ("few showers", "evaluate.showers new", "showers.h5: has 60 showers", "holds out 80", "simulate more"),
+    ("few showers", "evaluate.showers new", "showers.h5: has 60 samples", "holds out 80", "simulate more"),
     ("no pictures", OWN, "pictures: is no folder", "correct 'path'"),
 ]
 

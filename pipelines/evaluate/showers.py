@@ -28,7 +28,7 @@ from domain.metrics.showers import OBSERVABLES, energy_response, features_high, 
 from domain.metrics.speed import milliseconds_each, processor
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import torch_generator
-from domain.samples import SampleFile
+from domain.samples import SampleFile, Samples
 from domain.simulators import SIMULATORS
 from domain.view import pictures, plots
 from pipelines import launch, stage
@@ -82,10 +82,7 @@ def measure(config: Showers, out: Path) -> Record:
 
 def both_sides(directory: Path, source: Path, config: Showers) -> Sides:
     """Cells (N, 504) in MeV and incident energies (N,) in GeV of simulator, surrogate, and simulator again."""
-    file = SampleFile(source)
-    if len(file) <= 2 * config.count:
-        raise InputError(f"{source}: has {len(file)} showers, evaluation holds out {2 * config.count}; simulate more")
-    held = file.read(len(file) - 2 * config.count)
+    held = held_out(source, 2 * config.count)
     reference, other = held.select(slice(0, config.count)), held.select(slice(config.count, None))
     model, condition = models.load(directory), torch.from_numpy(reference.condition)
     x = model.space.decode(model.sample(len(condition), torch_generator(config.seed, directory.name), condition=condition))
@@ -94,6 +91,16 @@ def both_sides(directory: Path, source: Path, config: Showers) -> Sides:
         "surrogate": (x, reference.condition[:, 0]),
         "simulator again": (other.x, other.condition[:, 0]),
     }
+
+
+def held_out(source: Path, count: int) -> Samples:
+    """The first ``count`` samples of the test split, or the last ones of a file without splits."""
+    file = SampleFile(source)
+    split = "split" in file.columns
+    kept = SampleFile(source, "test") if split else file
+    if len(kept) < count + (not split):
+        raise InputError(f"{source}: has {len(kept)} {'test samples' if split else 'samples'}, evaluation holds out {count}; simulate more")
+    return kept.read(0, count) if split else file.read(len(file) - count)
 
 
 def separations(sides: Sides) -> Record:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from domain import models
 from domain.generators import GENERATORS
@@ -39,6 +40,7 @@ def surrogate(tmp_path: Path) -> Path:
     kind = SURROGATES["flow"]
     with scoped_seed(0, "surrogate"):
         model = kind(kind.Config(width=8, splines_width=8), SHOWERS).eval()
+    model.range.fit(torch.tensor([[1.0], [100.0]]))
     (tmp_path / "surrogate").mkdir()
     models.save(tmp_path / "surrogate", model, [], {"seed": 0, "inputs": {}})
     return tmp_path / "surrogate"
@@ -94,7 +96,7 @@ def test_seeds_and_labels_differ(gan: Path, pipeline: Pipeline) -> None:
 def test_what_the_file_says(gan: Path, pipeline: Pipeline) -> None:
     pipeline("generate gan --count 5 --out a.h5 --seed 4")
     samples = read("a.h5")
-    assert list(samples.columns) == ["x"]
+    assert list(samples.columns) == ["x", "label"] and (samples.label >= 0).all()
     assert (samples.about.producer, samples.about.seed) == ("pipelines.generate", 4)
     assert samples.about.parameters == {"count": 5, "label": None, "condition": None}
     assert samples.about.range == (0, 16) and list(samples.about.inputs) == ["model"]
