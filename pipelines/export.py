@@ -6,7 +6,7 @@ Inputs are ``z``, (N, Z), standard normal numbers that decide what is drawn, and
 ``condition``, (N, C), in the units that the file's metadata name, or ``label``, (N,) int64, or both. The output
 ``x`` is (N, *shape), in the unit of the training samples.
 The file is written once ONNX Runtime has given torch's own samples, to a thousandth of the largest value, and its
-empty cells. Needs ``pip install simulacra[onnx]``.
+empty cells. Needs ``pip install onnx onnxscript onnxruntime``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import logging
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,15 @@ from domain.surrogates.base import Rendered
 from domain.system import System
 from pipelines import stage
 
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 CHECKED = 100  # samples that torch and ONNX Runtime must agree on
 TOLERANCE = 1e-3  # of the largest value
 ROUNDING = 1e-3  # share of values at the edge of empty, which rounding may tip over
 
 
 def main(arguments: argparse.Namespace) -> None:
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        raise InputError(f"export: {missing[0]} is not installed; run pip install {' '.join(PACKAGES)}")
     directory, out = Path(arguments.model), Path(arguments.out)
     model = models.load(directory)
     if not hasattr(model, "render"):
@@ -52,13 +56,10 @@ def export(model: System, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        try:
-            program = torch.onnx.export(
-                Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=names(model),
-                output_names=["x"], dynamic_shapes=({0: count}, tuple({0: count} for _ in model.given)),
-            )
-        except ImportError as error:
-            raise InputError(f"export needs {error.name}; run pip install simulacra[onnx]") from error
+        program = torch.onnx.export(
+            Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=names(model),
+            output_names=["x"], dynamic_shapes=({0: count}, tuple({0: count} for _ in model.given)),
+        )
     said = {"condition": space.condition, "units": space.units, "range": space.range, "kind": space.kind}
     program.model.metadata_props.update({key: json.dumps(value) for key, value in said.items()})
     program.save(path)
