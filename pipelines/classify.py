@@ -9,8 +9,8 @@ seed saw) and, where asked, one arm's network as a model directory. The test sam
 once, after the last step.
 
 Each run has its folder in data/runs/<task>, kept until someone deletes it: a finished seed is never
-trained again, also when arms or seeds are added, as long as its parameters, its data and the code
-of its classifier are the same. Wall times go to <out>.runs.csv, which DVC does not track.
+trained again, also when arms or seeds are added, as long as its parameters, its data, and its
+classifier's file with all that it imports are the same. Wall times go to <out>.runs.csv, which DVC does not track.
 """
 
 from __future__ import annotations
@@ -48,12 +48,6 @@ from domain.space import Space
 from pipelines import launch, stage
 from pipelines.learn import training_samples
 
-SHARED_CODE = (  # all that decides a run's outcome beside its classifier's own file
-    "domain/nets", "domain/objectives", "domain/classifiers/base.py", "domain/device.py", "domain/graph.py",
-    "domain/randomness.py", "domain/samples.py", "domain/space.py", "domain/system.py", "domain/topology.py",
-    "domain/training.py", "pipelines/classify.py",
-)
-
 
 @dataclass(frozen=True)
 class Method(Config):
@@ -79,6 +73,12 @@ class Method(Config):
                 Method.parse(value, place).check(place)
             else:
                 checked(value, hints[key], place)
+
+    def files(self) -> list[Path]:
+        """The source of the classifier, and of its teachers."""
+        teacher = self.options.get("teacher")
+        taught = Method(**teacher).files() if teacher else []
+        return [Path(inspect.getsourcefile(CLASSIFIERS[self.classifier])), *taught]
 
     def build(self) -> Any:
         """The estimator."""
@@ -184,8 +184,7 @@ class Run:
     @functools.cached_property
     def folder(self) -> Path:
         """Where it lives; the name holds a digest of all that decides its outcome."""
-        own = Path(inspect.getsourcefile(CLASSIFIERS[self.arm.classifier])).relative_to(stage.ROOT)
-        code = [own.as_posix(), *SHARED_CODE]
+        code = stage.sources(*self.arm.files()) + ["pipelines/classify.py"]
         content = [self.arm.as_dict(), self.seed, self.validate, *sorted(self.provenance.values())]
         return Path("data/runs") / self.task / f"{self.name}-{self.seed}-{stage.key(*content, code=code)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import hashlib
 import inspect
@@ -124,6 +125,33 @@ def scratch(out: Path, *content: Any) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
     shutil.rmtree(folder)
+
+
+def sources(*files: Path) -> list[str]:
+    """These files and all of the project that they import, directly or not, from the project's root, sorted.
+
+    A folder's ``__init__.py`` counts only where it is imported by name: it is a table of what stands beside it.
+    """
+    found: set[Path] = set()
+    waiting = [file.resolve().relative_to(ROOT) for file in files]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for name in names:
+                whole = name.replace(".", "/")
+                module = whole.rpartition("/")[0]
+                places = (Path(place) for place in (f"{whole}.py", f"{module}.py", f"{module}/__init__.py"))
+                waiting += [place for place in places if (ROOT / place).is_file()][:1]
+    return sorted(file.as_posix() for file in found)
 
 
 def key(*content: Any, code: Iterable[str]) -> str:

@@ -21,7 +21,7 @@ from pipelines.evaluate.few_labels import FewLabels
 from pipelines.prepare import Prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDIES = sorted(path.parent for path in ROOT.glob("studies/*/params.yaml"))
+STUDIES = sorted(path.parent for path in ROOT.glob("studies/*_few_labels/params.yaml"))
 OUTPUTS = {
     "results.csv",
     "labelled.csv",
