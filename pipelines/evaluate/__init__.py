@@ -6,12 +6,15 @@ Each writes ``data/evaluation/<topic>.json`` (the numbers, and the figures with 
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from domain.files import whole_directory, write_json
+from domain.errors import InputError
+from domain.files import whole_directory, whole_file, write_json
+from domain.samples import SampleFile, Samples
 
 Record = dict[str, Any]
 
@@ -33,3 +36,20 @@ def history(model: Path) -> list[dict[str, float]]:
     """The training curves in a model directory, one dictionary a row."""
     with open(model / "history.csv", newline="") as stream:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+
+
+def held_out(source: Path, count: int) -> Samples:
+    """The first ``count`` samples of the test split, or the last ones of a file without splits."""
+    file = SampleFile(source)
+    split = "split" in file.columns
+    kept = SampleFile(source, "test") if split else file
+    if len(kept) < count + (not split):
+        raise InputError(f"{source}: has {len(kept)} {'test samples' if split else 'samples'}, evaluation holds out {count}; simulate more")
+    return kept.read(0, count) if split else file.read(len(file) - count)
+
+
+@contextlib.contextmanager
+def none_or_all(folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Yield what gives the temporary path of a file; all are renamed into the folder if the block succeeds."""
+    with contextlib.ExitStack() as files:
+        yield lambda name: files.enter_context(whole_file(folder / name))

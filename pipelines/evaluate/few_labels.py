@@ -18,8 +18,7 @@ With ``--partial`` a task that has not been run is left out, and the summary nam
 from __future__ import annotations
 
 import argparse
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -29,7 +28,7 @@ import torch
 
 from domain.config import Config, Count, NonNegative, suggestion
 from domain.errors import InputError
-from domain.files import whole_file, write_json
+from domain.files import write_json
 from domain.metrics.classification import summary
 from domain.randomness import numpy_generator
 from domain.samples import SampleFile, Samples
@@ -37,7 +36,7 @@ from domain.topology import Topology, Warps
 from domain.view import plots, study
 from pipelines import stage
 from pipelines.classify import table
-from pipelines.evaluate import Record, runs
+from pipelines.evaluate import Record, none_or_all, runs
 from pipelines.evaluate.runs import ENSEMBLE, Cost, Entry, Measured
 
 RESULTS = ("method", "labels", "seed", "metric", "value", *Cost._fields)
@@ -115,13 +114,6 @@ def main(arguments: argparse.Namespace) -> None:
             draw_warps(SampleFile(Path(config.warps), "train").read(), new("warps.png"))
         for entry in drawn:
             runs.draw_trust(entry, new("reliability.svg"), new("risk_coverage.svg"))
-
-
-@contextlib.contextmanager
-def none_or_all(folder: Path) -> Iterator[Callable[[str], Path]]:
-    """Yield what gives the temporary path of a file; all are renamed into the folder if the block succeeds."""
-    with contextlib.ExitStack() as files:
-        yield lambda name: files.enter_context(whole_file(folder / name))
 
 
 def check(entries: Sequence[Entry], where: str) -> None:

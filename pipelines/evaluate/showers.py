@@ -20,7 +20,6 @@ import torch
 
 from domain import models
 from domain.config import Config, Count, Natural
-from domain.errors import InputError
 from domain.files import write_json
 from domain.geometry import CALOGAN
 from domain.metrics.separation import separation_power
@@ -28,11 +27,10 @@ from domain.metrics.showers import OBSERVABLES, energy_response, features_high, 
 from domain.metrics.speed import milliseconds_each, processor
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import torch_generator
-from domain.samples import SampleFile, Samples
 from domain.simulators import SIMULATORS
 from domain.view import pictures, plots
 from pipelines import launch, stage
-from pipelines.evaluate import Record, figure, history, write
+from pipelines.evaluate import Record, figure, held_out, history, write
 
 SHOWN = ("response", "fraction_0", "shower_depth", "width_x_1", "ratio_1", "sparsity_1")
 Sides = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -91,16 +89,6 @@ def both_sides(directory: Path, source: Path, config: Showers) -> Sides:
         "surrogate": (x, reference.condition[:, 0]),
         "simulator again": (other.x, other.condition[:, 0]),
     }
-
-
-def held_out(source: Path, count: int) -> Samples:
-    """The first ``count`` samples of the test split, or the last ones of a file without splits."""
-    file = SampleFile(source)
-    split = "split" in file.columns
-    kept = SampleFile(source, "test") if split else file
-    if len(kept) < count + (not split):
-        raise InputError(f"{source}: has {len(kept)} {'test samples' if split else 'samples'}, evaluation holds out {count}; simulate more")
-    return kept.read(0, count) if split else file.read(len(file) - count)
 
 
 def separations(sides: Sides) -> Record:
