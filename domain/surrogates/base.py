@@ -29,6 +29,7 @@ from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 DRAWN = 8192  # samples drawn at once
 DECADE = 10.0  # a factor
+BEYOND = 0.05  # of the training range, by which samples not learned from may lie outside
 DARK = 1e-12  # share of the expected total that stands for a layer without energy
 
 
@@ -98,9 +99,9 @@ class ConditionRange(nn.Module):
         self.register_buffer("logarithmic", torch.zeros(count, dtype=torch.bool))
 
     def fit(self, condition: Tensor) -> None:
-        """Measure (N, C); admit ten mean gaps beyond either end, but half the least of positive values."""
+        """Measure (N, C); admit a little beyond either end, but half the least of positive values."""
         low, high = condition.aminmax(dim=0)
-        margin = 10 * (high - low) / len(condition)
+        margin = BEYOND * (high - low)
         self.low.copy_(low)
         self.high.copy_(high)
         self.least.copy_(torch.where(low > 0, torch.maximum(low - margin, low / 2), low - margin))
