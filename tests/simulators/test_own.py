@@ -150,13 +150,14 @@ def test_what_misbehaves_is_refused_in_one_sentence(case: str) -> None:
 
 
 def test_a_failing_shard_leaves_no_file(pipeline: Callable[[str], None], tmp_path: Path) -> None:
-    """The executable works once, and then finds the file that it left."""
+    """The executable works once, and then finds the file that it left; what it made is kept for the next run."""
     line = script(f"open('first', 'x'); import runpy; runpy.run_path({detector.__file__!r}, run_name='__main__')")
     options = {**DEPOSITS, "command": line, "shard": 2}
     YAML().dump({"simulate": {"mine": {"simulator": "own", "options": options, "count": 4}}}, tmp_path / "params.yaml")
     with pytest.raises(SystemExit, match="FileExistsError: .*first.*by hand with count 2"):
         pipeline("simulate mine mine.h5")
-    assert sorted(os.listdir(tmp_path)) == ["first", "params.yaml"]
+    assert sorted(os.listdir(tmp_path)) == ["data", "first", "params.yaml"]
+    assert [path.name for path in (tmp_path / "data").rglob("*.h5")] == ["000000.h5"]
 
 
 def blocks(heading: str) -> dict[str, list[str]]:
