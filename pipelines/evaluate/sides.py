@@ -46,6 +46,7 @@ class Side(abc.ABC):
     shown: ClassVar[tuple[str, ...]]  # those that are drawn
     tests: ClassVar[Mapping[str, str]]  # two-sample tests, as a table names them
     has_response: ClassVar[bool] = False  # whether a total has a reference energy
+    averages: ClassVar[str]  # what their picture shows
 
     @classmethod
     def of(cls, samples: Samples, shape: tuple[int, int] | None = None, least: float | None = None) -> Self:
@@ -94,6 +95,7 @@ class Pictures(Side):
     labels = measures.OBSERVABLES
     shown = ("total", "hits", "row_width", "column_width", "tilt", "contrast")
     tests = {"low": "AUC, pixels", "high": "AUC, observables"}
+    averages = "Average pictures, and below what each has more (red) and less (blue) than the simulator; from the left"
 
     @cached_property
     def observables(self) -> dict[str, np.ndarray]:
@@ -149,6 +151,7 @@ class Showers(Side):
         "response", "fraction_0", "fraction_2", "shower_depth", "width_x_1", "width_y_0", "ratio_1", "sparsity_0", "sparsity_1",
     )  # fmt: skip
     has_response = True
+    averages = "Average showers in the three layers; from above"
     tests = {"layers": "AUC, layer energies", "low": "AUC, cells", "high": "AUC, observables"}
 
     @property

@@ -52,7 +52,7 @@ def page(
     parts = list(dict.fromkeys(part for parts in measured.values() for part in parts))
     told = {f"auc_{name}": (label, 1.0, 3) for name, label in kind.tests.items()} | dict(TOLD)
     text = (
-        f"Mean ± standard deviation over {seeds} seeds; up to {count:,} drawn samples against as many of the simulator, given "
+        f"Mean ± standard deviation over seeds, {seeds} of them; up to {count:,} drawn samples against as many of the simulator, given "
         "the same. The floor is other samples of the simulator, where only the judge has seeds: 0.5 is the AUC of what cannot "
         "be told apart, and half of what copies nothing is nearer to the training samples than held-out samples are."
     )

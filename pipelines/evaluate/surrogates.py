@@ -252,7 +252,7 @@ def draw(folder: str, group: str, new: Callable[[str], Path]) -> list[tuple[str,
         panels.append((kind.labels[name], edges, {who: np.histogram(columns[name], edges)[0] for who, columns in values.items()}))
     plots.histograms(panels, new(f"observables{suffix}.svg"))
     kind.draw_averages(sides, new(f"averages{suffix}.png"))
-    files = [("observables", "svg", "Observables; below each, the ratio to the simulator"), ("averages", "png", f"Averages: {order}")]
+    files = [("observables", "svg", "Observables; below each, the ratio to the simulator"), ("averages", "png", f"{kind.averages}: {order}")]
     if kind.has_response:
         kind.draw_response(sides, config.bins, new(f"response{suffix}.svg"))
         files.append(("response", "svg", "Bias and resolution of the total energy against incident energy"))
