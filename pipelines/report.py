@@ -208,6 +208,14 @@ def jets(topic: Record) -> Section:
     )
 
 
+DISTANCES = {  # key → what it is, and what it is multiplied by
+    "fpd": ("FPD of observables × 10³", 1000),
+    "kpd": ("KPD of observables × 10³", 1000),
+    "wasserstein_worst": ("farthest observable, 1-Wasserstein, % of its spread", 100),
+    "linearity": ("response off a straight line, %", 100),
+}
+
+
 def showers(topic: Record) -> Section:
     blocks = figures(topic)
     for name, surrogate in topic["surrogates"].items():
@@ -218,6 +226,11 @@ def showers(topic: Record) -> Section:
             for level, a in surrogate["auc"].items()
         ]
         blocks.append(table(("two-sample test", "AUC", "simulator against itself"), tests, f"{name}: can a fresh classifier tell?", source))
+        far = [
+            Row(label, [f"{scale * surrogate['distances'][key][side]:.2f}" for side in ("value", "floor")])
+            for key, (label, scale) in DISTANCES.items()
+        ]
+        blocks.append(table(("distance", "surrogate", "simulator against itself"), far, f"{name}: how far apart?", source))
         worst = sorted(surrogate["observables"].values(), key=lambda o: -o["separation"])
         rows = [Row(o["label"], [f"{1e3 * o[key]:.2f}" for key in ("separation", "floor", "bias")]) for o in worst]
         head = ("observable", "separation × 10³", "simulator against itself", "subtracted bias")
@@ -226,7 +239,17 @@ def showers(topic: Record) -> Section:
             "energies of the showers it is compared with, so what follows the energy can come out below zero."
         )
         blocks.append(table(head, rows, caption, source))
-    text = "Electromagnetic showers in lead and liquid argon: GFLASH, and a flow that learned it, at the same energies."
+    rows = [
+        Row(f"layer {c['layer']}", [f"{c[f'{side}_mean']:.4f} <small>± {c[f'{side}_sd']:.4f}</small>" for side in ("cascade", "gflash")])
+        for c in topic["layers"]
+    ]
+    first = topic["layers"][0]
+    caption = f"Shares of the energy: {first['count']} showers of {first['energy']:.0f} GeV, particle by particle, and by GFLASH; mean ± sd."
+    blocks.append(table(("share of the energy", "cascade", "GFLASH"), rows, caption, made_by("showers")))
+    text = (
+        "Electromagnetic showers in lead and liquid argon: GFLASH, and a flow that learned it, at the same energies; "
+        "and how far GFLASH's formulas agree with showers simulated particle by particle."
+    )
     return Section("showers", "Showers", text, blocks)
 
 

@@ -4,7 +4,7 @@
 
 Reads simulated samples with their conditions or labels and ``surrogate.<name>`` of the parameter
 file. Learns the training split of a file that has splits, else all but the last ``held_out``
-samples. Writes a model directory, or one for each of several seeds in a folder; a seed that is done is
+samples, and of these none whose condition lies in a range to be left out. Writes a model directory, or one for each of several seeds in a folder; a seed that is done is
 kept when the others are interrupted.
 """
 
@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from domain.config import Natural
+from domain.config import Natural, suggestion
 from domain.errors import InputError
 from domain.files import whole_directory
 from domain.samples import SampleFile, Samples
@@ -35,10 +37,12 @@ class Surrogate(Learn):
 
     Attributes:
         held_out: samples at the end of a file without splits that evaluation compares with.
+        without: condition → lowest and highest value of samples not to learn from, to see what it makes of them.
         seeds: train one model with each, in place of ``seed``.
     """
 
     held_out: Natural = 0
+    without: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     seeds: tuple[Natural, ...] = ()
 
 
@@ -64,6 +68,8 @@ def main(arguments: argparse.Namespace) -> None:
 def train(config: Surrogate, where: str, source: Path, out: Path) -> None:
     """One model directory."""
     inputs, samples = stage.inputs(source), training_part(source, config.held_out)
+    with stage.naming(f"{where}.without"):
+        samples = left_out(samples, config.without)
     space = Space.of(samples)
     model = config.build(SURROGATES, where, space)
     data = model.streams(space.encode(samples.x), **given(model, samples, source))
@@ -81,6 +87,17 @@ def training_part(source: Path, held_out: int) -> Samples:
     if held_out >= len(file):
         raise InputError(f"{source}: has {len(file)} samples, of which {held_out} are to be held out; simulate more")
     return file.read(0, len(file) - held_out)
+
+
+def left_out(samples: Samples, without: Mapping[str, tuple[float, float]]) -> Samples:
+    """The samples that lie in none of these ranges of a condition."""
+    keep = np.ones(len(samples), bool)
+    for name, (low, high) in without.items():
+        if name not in samples.about.condition:
+            raise InputError(f"no condition {name!r}; {suggestion(name, samples.about.condition)}")
+        values = samples.condition[:, samples.about.condition.index(name)]
+        keep &= (values < low) | (values > high)
+    return samples if keep.all() else samples.select(keep)
 
 
 def given(model: System, samples: Samples, source: Path) -> dict[str, torch.Tensor]:

@@ -30,7 +30,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[1]
 TRAINING = ("digits-gan", "digits-vae", "strokes-digits-simgan", "few_labels", "strokes_to_digits", "gflash-flow")
 TINY: dict[str, Any] = {
-    "simulate": {"strokes": {"count": 300}, "jets": {"count": 24}, "gflash": {"count": 1200}},
+    "simulate": {"strokes": {"count": 300}, "jets": {"count": 24}, "gflash": {"count": 1200}, "cascade": {"count": 4}},
     "train": {name: {"budget": {"steps": 150}} for name in ("gan", "vae")},
     "refine": {"simgan": {"budget": {"steps": 60}}},
     "surrogate": {"flow": {"budget": {"steps": 30}, "held_out": 600}},

@@ -122,6 +122,14 @@ def features_low(x: np.ndarray, energy: np.ndarray) -> np.ndarray:
     return np.concatenate([np.log10(energy)[:, None], x / (MEV_PER_GEV * energy)[:, None]], axis=1)
 
 
+def features_layers(x: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """(N, 4) for a two-sample test on layer energies alone: log₁₀ incident energy (GeV), of each layer (MeV).
+
+    Arguments as :func:`features_high` takes them.
+    """
+    return features_high(x, energy)[:, : 1 + len(LAYERS)]
+
+
 def features_high(x: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """(N, 23) for a two-sample test on observables, after the CaloChallenge's high-level features.
 
@@ -178,6 +186,18 @@ def energy_response(x: np.ndarray, energy: np.ndarray, bins: Sequence[float]) ->
     x, energy = _checked(x, energy)
     ratio = x.sum(axis=1) / (MEV_PER_GEV * energy)
     return tuple(_response(ratio[inside], low, high) for inside, low, high in _binned(energy, bins))
+
+
+def response_ratios(ours: Sequence[Response], theirs: Sequence[Response]) -> dict[str, float]:
+    """A response beside the reference's, over equal bins of energy, each bin counting alike.
+
+    Returns:
+        ``bias``: mean of E / E_incident over the reference's, less 1; ``sigma_ratio``: the resolution, in
+        quadrature over bins, over the reference's. Floor: other showers of the reference.
+    """
+    mean, reference = (1 + np.mean([each.bias for each in side]) for side in (ours, theirs))
+    spread, expected = (np.sqrt(np.mean([each.resolution**2 for each in side])) for side in (ours, theirs))
+    return {"bias": float(mean / reference - 1), "sigma_ratio": float(spread / expected)}
 
 
 @dataclass(frozen=True)

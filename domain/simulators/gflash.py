@@ -259,13 +259,17 @@ class GFlash(Config):
         generator = torch_generator(seed, "gflash")
         low, high = self.energy
         energy = low + (high - low) * torch.rand(count, generator=generator)
-        most = spot_count(torch.tensor(high), LEAD_ARGON, self.resolution) + len(EDGES)
-        chunks = energy.split(max(1, int(CHUNK / most)))
-        x = torch.cat([self.showers(chunk, generator) for chunk in chunks])
+        x = self.showers(energy, generator)
         return Samples(x=x.numpy(), condition=energy[:, None].numpy(), about=self.about())
 
     def showers(self, energy: Tensor, generator: Generator) -> Tensor:
         """One shower for each kinetic energy in GeV, (N,) to (N, 504) in MeV."""
+        most = spot_count(torch.tensor(self.energy[1]), LEAD_ARGON, self.resolution) + len(EDGES)
+        chunks = energy.split(max(1, int(CHUNK / most)))
+        return torch.cat([self._few(chunk, generator) for chunk in chunks])
+
+    def _few(self, energy: Tensor, generator: Generator) -> Tensor:
+        """As :meth:`showers`, all spots held at once."""
         start = torch.zeros_like(energy)
         if self.particle == "gamma":
             start.exponential_(7 / 9, generator=generator)

@@ -13,7 +13,7 @@ with their layer. So a sample may be of any deposits, in any unit, given any con
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import torch
@@ -40,6 +40,7 @@ class TwoStepConfig(Config):
     Attributes:
         shapes: (rows, columns) of each layer, in the order of a flat sample; left out, CaloGAN's for flat
             samples of as many cells, and a single layer for pictures.
+        conditional: learn samples given their conditions; without, given their classes alone.
         mirror: also learn from mirrored samples; right if the detector and the beam are symmetric about
             both middle axes of a layer.
         knots: energies at which values are ranked.
@@ -51,6 +52,7 @@ class TwoStepConfig(Config):
     """
 
     shapes: tuple[tuple[Count, Count], ...] = ()
+    conditional: bool = True
     mirror: bool = True
     knots: Annotated[int, Range(2)] = 16
     quantiles: Annotated[int, Range(2)] = 33
@@ -140,14 +142,13 @@ class ConditionRange(nn.Module):
 
 
 class TwoStep(System):
-    """Draws deposits given their conditions: layer energies, then cells.
+    """Draws deposits given their conditions, and their class where there are classes: layer energies, then cells.
 
     A family adds the network ``cells`` and says how it learns the cells' scores, (N, cells), given a
-    context, (N, C + L), which is the conditions and the scores of L layers (:meth:`cells_terms`), and how
-    normal numbers become such scores (:meth:`cell_scores`).
+    context, (N, C + L), which is what samples are given, C numbers, and the scores of L layers
+    (:meth:`cells_terms`), and how normal numbers become such scores (:meth:`cell_scores`).
     """
 
-    given = ("condition",)
     averaged = ("layers", "cells")
 
     order: Tensor  # (L,) how layers are broken off the total; the hottest takes the rest
@@ -157,11 +158,16 @@ class TwoStep(System):
         self.config, self.space = config, space
         if not space.physical:
             raise InputError(f"a surrogate learns deposits, of kind shower or jet; these samples are of kind {space.kind!r}")
-        if not space.condition:
-            raise InputError("a surrogate learns samples given conditions, such as an incident energy; these have none")
+        self.given = (*["label"] * (space.classes > 0), *["condition"] * config.conditional)
+        if not self.given or (config.conditional and not space.condition):
+            raise InputError(
+                "a surrogate learns samples given conditions, such as an incident energy, and these have none; "
+                "of samples with classes set 'conditional' to false"
+            )
         self.shapes = layer_shapes(config, space)
         self.sizes = [math.prod(shape) for shape in self.shapes]
-        count, conditions = len(self.sizes), len(space.condition)
+        self.range = ConditionRange(space if config.conditional else replace(space, condition=(), units=()))
+        count, conditions = len(self.sizes), len(self.range.names) + space.classes
         self.cell_count, self.context_width = sum(self.sizes), conditions + count
         self.layers = zuko.flows.NSF(
             count, conditions, transforms=config.splines, hidden_features=[config.splines_width] * 2
@@ -169,7 +175,6 @@ class TwoStep(System):
         self.trend = Trend(conditions)
         self.layer_ranks = RankMap(count, config.knots, config.quantiles)
         self.cell_ranks = nn.ModuleList(RankMap(size, config.knots, config.quantiles) for size in self.sizes)
-        self.range = ConditionRange(space)
         self.register_buffer("order", torch.arange(count))
         self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
         self.players = (
@@ -191,25 +196,40 @@ class TwoStep(System):
         return self.cell_count
 
     def conditions(self, count: int, generator: torch.Generator) -> Tensor:
-        """Conditions, uniform over the training range, (count, C)."""
+        """Conditions, uniform over the training range, (count, conditions)."""
         return self.range.draw(count, generator)
+
+    def draw_labels(self, count: int, generator: torch.Generator) -> Tensor:
+        """Classes, equally likely, (count,)."""
+        return torch.randint(self.space.classes, (count,), generator=generator, device=generator.device)
+
+    def context(self, condition: Tensor | None, label: Tensor | None) -> Tensor:
+        """Scaled conditions, (N, conditions), then 1 for a sample's class, (N,), and 0 for others; (N, C)."""
+        parts = [] if condition is None else [self.range.scaled(condition)]
+        if label is not None:
+            parts.append((label[:, None] == torch.arange(self.space.classes, device=label.device)).float())
+        return torch.cat(parts, 1)
 
     # Samples to scores.
 
     @torch.no_grad()
-    def streams(self, x: Tensor, condition: Tensor) -> dict[str, Stream]:
-        """Fit the data map and rank the samples.
+    def streams(self, x: Tensor, condition: Tensor | None = None, label: Tensor | None = None) -> dict[str, Stream]:
+        """Fit the data map and rank the samples; what :attr:`given` names is needed.
 
         Args:
             x: deposits, (N, *shape), at least 0.
-            condition: (N, C).
+            condition: (N, conditions).
+            label: classes (N,), all known.
         """
+        if label is not None and (label < 0).any():
+            raise InputError("surrogate: some samples have no label; label them, or remove them")
         if len(x) < self.config.knots:
             raise InputError(f"surrogate: {len(x)} training samples for {self.config.knots} knots; give more")
         x = x.flatten(1)
         energies = self.layer_energies(x)
-        self.range.fit(condition)
-        context = self.range.scaled(condition)
+        if condition is not None:
+            self.range.fit(condition)
+        context = self.context(condition, label)
         self.trend.fit(energies.sum(1), context)
         self.order.copy_(energies.mean(0).argsort())
         sticks, expected = self._sticks(energies, context)
@@ -291,16 +311,27 @@ class TwoStep(System):
     # Sampling.
 
     @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator, condition: Tensor | None = None) -> Tensor:
+    def sample(
+        self, count: int, generator: torch.Generator, condition: Tensor | None = None, label: Tensor | None = None
+    ) -> Tensor:
         """Deposits in the unit of the training samples, (count, *shape).
 
         Args:
             count: how many.
             generator: draws them.
-            condition: (count, C); from :meth:`conditions` if left out.
+            condition: (count, conditions); from :meth:`conditions` if left out.
+            label: classes (count,); equally likely ones if left out.
         """
-        condition = self.conditions(count, generator) if condition is None else self.range.admitted(condition, count)
-        parts = [self.render(self.latent(len(part), generator), part) for part in condition.split(DRAWN)]
+        asked: dict[str, Tensor] = {}
+        if "condition" in self.given:
+            given = condition is not None
+            asked["condition"] = self.range.admitted(condition, count) if given else self.conditions(count, generator)
+        if "label" in self.given:
+            asked["label"] = self.draw_labels(count, generator) if label is None else label
+        parts = []
+        for start in range(0, count, DRAWN):
+            part = {name: values[start : start + DRAWN] for name, values in asked.items()}
+            parts.append(self.render(self.latent(min(DRAWN, count - start), generator), **part))
         return torch.cat(parts)
 
     def latent(self, count: int, generator: torch.Generator) -> Tensor:
@@ -308,9 +339,9 @@ class TwoStep(System):
         width = len(self.sizes) + self.cell_latent
         return torch.randn(count, width, generator=generator, device=generator.device)
 
-    def render(self, z: Tensor, condition: Tensor) -> Tensor:
-        """Samples as a function of :meth:`latent` numbers and of their conditions, (N, C); (N, *shape)."""
-        context = self.range.scaled(condition)
+    def render(self, z: Tensor, condition: Tensor | None = None, label: Tensor | None = None) -> Tensor:
+        """Samples (N, *shape) as a function of :meth:`latent` numbers and of what :attr:`given` names."""
+        context = self.context(condition, label)
         expected = self.trend(context)
         z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
         layers = self.layers(context).transform.inv(z_layers)

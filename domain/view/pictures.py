@@ -50,14 +50,19 @@ def rows(
     _save(_mosaic(tiles), path, TILE / max(tiles[0][0].shape[:2]))
 
 
-def heat(images: np.ndarray, path: Path) -> None:
+def heat(images: np.ndarray, path: Path, difference: np.ndarray | None = None) -> None:
     """Non-negative images side by side, logarithmic in colour, transparent where there is nothing.
 
     Args:
         images: (N, H, W), at least 0.
         path: PNG file to write.
+        difference: (N, H, W), a second row: red above zero, blue below, white at zero, by the largest of them all.
     """
-    _save(_mosaic([[_hot(image, images.max()) for image in images]]), path, LARGE_TILE / max(images.shape[1:]))
+    tiles = [[_hot(image, images.max()) for image in images]]
+    if difference is not None:
+        largest = max(np.abs(difference).max(), 1e-30)
+        tiles.append([DIVERGING(0.5 + image / (2 * largest)) for image in difference])
+    _save(_mosaic(tiles), path, LARGE_TILE / max(images.shape[1:]))
 
 
 def layers(

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from domain.metrics.calibration import Reliability
+from domain.metrics.showers import Response
 
 INK = "#010203"  # no other colour is this one, so it can be replaced in the file
 COLOURS = ("#d55e00", "#0088cc", "#2a9d6f", "#b07aa1", "#c9a227", "#8c6d5a")  # after Okabe and Ito
@@ -132,21 +133,22 @@ def seeds(table: Mapping[str, Sequence[float]], path: Path, label: str) -> None:
         _save(figure, path)
 
 
-def response(bins: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Energy response of simulator and surrogate: bias and resolution against energy.
+def response(sides: Mapping[str, Sequence[Response]], path: Path) -> None:
+    """Energy response: bias and resolution against incident energy.
 
     Args:
-        bins: rows with ``low``, ``high`` in GeV and, for both sides, ``_bias`` and ``_resolution``.
+        sides: name → bins, as :func:`domain.metrics.showers.energy_response` gives them; the first is the reference.
         path: SVG file to write.
     """
-    centres = [(row["low"] + row["high"]) / 2 for row in bins]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7, 2.6), layout="constrained")
+        figure = Figure(figsize=(7, 2.8), layout="constrained")
         for axes, what in zip(figure.subplots(1, 2), ("bias", "resolution")):
-            for side, colour, mark in (("simulator", INK, "s"), ("surrogate", COLOURS[0], "o")):
-                axes.plot(centres, [100 * row[f"{side}_{what}"] for row in bins], mark + "-", color=colour, label=side)
+            for (side, bins), colour, mark in zip(sides.items(), (INK, *COLOURS), "s" + "o" * len(COLOURS)):
+                centres = [(each.low + each.high) / 2 for each in bins]
+                axes.plot(centres, [100 * getattr(each, what) for each in bins], mark + "-", color=colour, label=side)
             axes.set(xlabel="incident energy [GeV]", ylabel=f"{what} [%]")
-        figure.axes[0].legend()
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
         _save(figure, path)
 
 

@@ -2,7 +2,8 @@
 
     python -m pipelines.evaluate.showers data/evaluation/showers
 
-Reads the surrogates and simulated files that ``evaluate.showers`` names. Writes a JSON file and a
+Reads the surrogates and simulated files that ``evaluate.showers`` names, one of them simulated particle by
+particle, whose layers are set beside GFLASH's. Writes a JSON file and a
 folder of pictures and plots of that name; beside them ``speed.json``, which holds wall times: two
 runs never share them, so it is no tracked output.
 """
@@ -22,17 +23,28 @@ from domain import models
 from domain.config import Config, Count, Natural
 from domain.files import write_json
 from domain.geometry import CALOGAN
-from domain.metrics.separation import separation_power
-from domain.metrics.showers import OBSERVABLES, energy_response, features_high, features_low, observables
+from domain.metrics.physics_distance import fpd, kpd
+from domain.metrics.separation import separation_power, wasserstein
+from domain.metrics.showers import (
+    OBSERVABLES,
+    energy_response,
+    features_high,
+    features_low,
+    linearity,
+    observables,
+)
 from domain.metrics.speed import milliseconds_each, processor
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import torch_generator
+from domain.samples import SampleFile
 from domain.simulators import SIMULATORS
+from domain.simulators.gflash import GFlash
 from domain.view import pictures, plots
 from pipelines import launch, stage
 from pipelines.evaluate import Record, figure, held_out, history, write
 
 SHOWN = ("response", "fraction_0", "shower_depth", "width_x_1", "ratio_1", "sparsity_1")
+KPD_BATCH = 2000  # showers; jetnet's 5,000 take six times as long
 Sides = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -42,6 +54,7 @@ class Showers(Config):
 
     Attributes:
         surrogates: folders of data/surrogates → the simulated file that each learned from.
+        cascade: the file of showers simulated particle by particle, in every slab.
         count: showers a side; as many more, at the end of the file, are the floor.
         bins: edges of the energy bins in GeV.
         judge: the two-sample test's classifier.
@@ -50,6 +63,7 @@ class Showers(Config):
     """
 
     surrogates: Mapping[str, str]
+    cascade: str
     count: Count = 5000
     bins: tuple[float, ...] = (1.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     judge: Judge = Judge()
@@ -71,11 +85,16 @@ def measure(config: Showers, out: Path) -> Record:
         directory = Path("data/surrogates") / name
         sides = both_sides(directory, Path("data/simulated") / f"{simulator}.h5", config)
         response = responses(sides, config.bins)
-        entries[name] = {"observables": separations(sides), "auc": two_sample(sides, config), "response": response}
-        figures += draw(name, sides, response, out)
+        entries[name] = {
+            "observables": separations(sides),
+            "auc": two_sample(sides, config),
+            "distances": distances(sides, config.bins),
+            "response": response,
+        }
+        figures += draw(name, sides, config.bins, out)
         plots.curves(history(directory), out / f"{name}-training.svg")
         figures.append(figure(out, f"{name}-training.svg", f"{name}: training curves.", f"training curves of {name}"))
-    return {"surrogates": entries, "figures": figures}
+    return {"surrogates": entries, "layers": layers(config), "figures": figures}
 
 
 def both_sides(directory: Path, source: Path, config: Showers) -> Sides:
@@ -89,6 +108,41 @@ def both_sides(directory: Path, source: Path, config: Showers) -> Sides:
         "surrogate": (x, reference.condition[:, 0]),
         "simulator again": (other.x, other.condition[:, 0]),
     }
+
+
+def layers(config: Showers) -> list[Record]:
+    """Each layer's share of the energy, particle by particle and by GFLASH at the same energies."""
+    samples = SampleFile(Path("data/simulated") / f"{config.cascade}.h5").read()
+    energy = samples.condition[:, 0]
+    formula = GFlash(scoring="total", threshold=0.0)
+    drawn = formula.showers(torch.from_numpy(energy), torch_generator(config.seed, "gflash")).numpy()
+    sides = {"cascade": observables(samples.x, energy), "gflash": observables(drawn, energy)}
+    return [
+        {
+            "layer": layer,
+            **{f"{side}_mean": float(values[f"fraction_{layer}"].mean()) for side, values in sides.items()},
+            **{f"{side}_sd": float(values[f"fraction_{layer}"].std()) for side, values in sides.items()},
+            "energy": float(energy.mean()),
+            "count": len(energy),
+        }
+        for layer in range(len(CALOGAN.shapes))
+    ]
+
+
+def distances(sides: Sides, bins: tuple[float, ...]) -> Record:
+    """FPD and KPD of observables, the farthest observable, and how straight the response is, each with its floor."""
+    values = {side: observables(*arrays) for side, arrays in sides.items()}
+    features = {side: features_high(*arrays) for side, arrays in sides.items()}
+    real, size = features["simulator"], len(features["simulator"])
+    spread = [name for name in OBSERVABLES if values["simulator"][name].std() > 0]
+    measured: Record = {name: {} for name in ("fpd", "kpd", "wasserstein_worst", "linearity")}
+    for key, side in (("value", "surrogate"), ("floor", "simulator again")):
+        apart = [wasserstein(values[side][name], values["simulator"][name])["wasserstein"] for name in spread]
+        measured["fpd"][key] = fpd(real, features[side], min_samples=size // 2, max_samples=size)["fpd"]
+        measured["kpd"][key] = kpd(real, features[side], batch_size=min(KPD_BATCH, size))["kpd"]
+        measured["wasserstein_worst"][key] = max(apart)
+        measured["linearity"][key] = linearity(*sides[side], bins).deviation
+    return measured
 
 
 def separations(sides: Sides) -> Record:
@@ -134,7 +188,7 @@ def responses(sides: Sides, bins: tuple[float, ...]) -> list[Record]:
     ]
 
 
-def draw(name: str, sides: Sides, response: list[Record], out: Path) -> list[Record]:
+def draw(name: str, sides: Sides, bins: tuple[float, ...], out: Path) -> list[Record]:
     """Average showers, observables with ratios, and the energy response."""
     values = {side: observables(*arrays) for side, arrays in sides.items()}
     panels = []
@@ -143,7 +197,7 @@ def draw(name: str, sides: Sides, response: list[Record], out: Path) -> list[Rec
         series = {side: np.histogram(values[side][observable], edges)[0] for side in sides}
         panels.append((str(OBSERVABLES[observable]), edges, series))
     plots.histograms(panels, out / f"{name}-observables.svg")
-    plots.response(response, out / f"{name}-response.svg")
+    plots.response({side: energy_response(*arrays, bins) for side, arrays in sides.items()}, out / f"{name}-response.svg")
     averages = {side: CALOGAN.split(sides[side][0].mean(0)) for side in ("simulator", "surrogate")}
     pictures.layers(averages, CALOGAN.sizes, out / f"{name}.png")
     return [

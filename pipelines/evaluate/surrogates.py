@@ -4,211 +4,259 @@
 
 Reads ``evaluate.surrogates`` of the study's parameter file and the models it names. Half of the held-out samples
 is compared with, the other half stands as the surrogate ``floor``. Writes into the study's folder ``results.csv``
-(surrogate, seed, metric, value, and where each model was judged), ``summary.md``, ``observables.svg`` and
-``averages.png``.
+(surrogate, particle, seed, metric, value, the range of conditions, and where it was judged), ``summary.md``, and
+of each group of samples ``observables.svg``, ``averages.png`` and, where there is one, ``response.svg``; of
+several groups their names are added, as in ``averages-gamma.png``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.preprocessing import StandardScaler
 
 from domain import models
 from domain.config import Config, Count, Natural
-from domain.metrics import pictures as measures
-from domain.metrics.coverage import copying, prdc
-from domain.metrics.physics_distance import fpd, kpd
-from domain.metrics.separation import separation_power, wasserstein
-from domain.metrics.two_sample import Judge, classifier_two_sample_test
+from domain.errors import InputError
+from domain.metrics.two_sample import CaloChallengeJudge, Judge
 from domain.randomness import torch_generator
 from domain.samples import SampleFile, Samples
-from domain.view import pictures, plots, study
+from domain.simulators import SIMULATORS
+from domain.view import plots, study
 from pipelines import launch, stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import held_out, none_or_all
+from pipelines.evaluate.fidelity import compared, transferred
+from pipelines.evaluate.sides import KINDS, Side
+from pipelines.evaluate.summary import Measured, page
 
-FLOOR = "floor"
-SHOWN = ("total", "hits", "row_width", "column_width", "tilt", "contrast")
-TOLD = {  # metric → column of the summary
-    "auc_low": "AUC, pixels",
-    "auc_high": "AUC, observables",
-    "fpd": "FPD × 10³",
-    "kpd": "KPD × 10³",
-    "separation_worst": "worst separation × 10³",
-    "coverage": "coverage",
-    "copies": "nearer than held-out",
-}
-THOUSANDTHS = ("fpd", "kpd", "separation_worst")
+FLOOR, ALL = "floor", "all"
+COLUMNS = ("surrogate", "particle", "seed", "metric", "value", "range")
+BATCH = 1000  # samples drawn at once
+WINDOW_BINS = 4  # of energy, within a window
+
+
+@dataclass(frozen=True)
+class Within(Config):
+    """A window in which some surrogates are measured apart, such as one that another did not learn from.
+
+    Attributes:
+        condition: its name.
+        range: lowest and highest value.
+        surrogates: which; the floor and the simulators are measured there too.
+    """
+
+    condition: str
+    range: tuple[float, float]
+    surrogates: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As in the column ``range``."""
+        return f"{self.condition} {self.range[0]:g} to {self.range[1]:g}"
 
 
 @dataclass(frozen=True)
 class Surrogates(Config):
-    """``evaluate.surrogates``.
+    """``evaluate.surrogates``. In a path or an option, ``{group}`` stands for each group's name.
 
     Attributes:
         title: of the summary.
+        kind: what the samples are; ``pipelines/evaluate/sides.py`` says what is seen of each kind.
+        groups: particles or classes, each measured by itself. Where ``samples`` does not name them, they are the
+            classes of its labels in this order.
         samples: the file that the surrogates learned from.
-        shape: rows and columns of one of its pictures.
+        shape: rows and columns of a picture whose samples are flat.
         surrogates: name → folder with one model directory a seed.
+        simulators: rivals that make showers of given energies: name in domain/simulators → options.
         seeds: of the models, and of what each draws.
-        count: held-out samples a side.
-        judge: the two-sample test's classifier.
+        count: held-out samples a side, of each file.
+        bins: edges of the energy bins of a response, in GeV.
+        within: a window to measure apart.
+        transfer: samples a group and side that train and test a classifier of groups, simulated and drawn ones crosswise; 0 for none.
+        drawn: surrogates in the pictures, by the first seed's models; all if left out.
+        judge: the two-sample tests' classifier.
         rests_on: sentences that end the summary.
     """
 
     title: str
     samples: str
-    shape: tuple[Count, Count]
     surrogates: Mapping[str, str]
     seeds: tuple[Natural, ...]
     count: Count
-    judge: Judge = Judge()
+    kind: Literal["picture", "jet", "shower"] = "picture"
+    groups: tuple[str, ...] = (ALL,)
+    shape: tuple[Count, Count] | None = None
+    simulators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    bins: tuple[float, ...] = (1.0, 20.0, 40.0, 60.0, 80.0, 100.0)
+    within: Within | None = None
+    transfer: Natural = 4000
+    drawn: tuple[str, ...] = ()
+    judge: Judge | CaloChallengeJudge = Judge()
     rests_on: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that is measured, in the order of the tables."""
+        return *self.surrogates, *self.simulators, FLOOR
 
 
 @dataclass(frozen=True)
-class Side:
-    """Pictures (N, cells) given conditions (N, C), and what is seen of them.
+class Group:
+    """One particle's or class's held-out samples, and what training samples look like.
 
     Attributes:
-        least: the smallest deposit of the reference, the unit of :attr:`low`.
+        reference: what surrogates are compared with.
+        other: the floor.
+        known: range of conditions → high-level features of the training samples in it, (M, D).
     """
 
-    x: np.ndarray
-    condition: np.ndarray
-    shape: tuple[int, int]
-    least: float
-
-    @property
-    def observables(self) -> dict[str, np.ndarray]:
-        """(N,) each."""
-        return measures.observables(self.x, self.shape)
-
-    @property
-    def high(self) -> np.ndarray:
-        """Conditions, ln(total) and the other observables, (N, D)."""
-        columns = self.observables
-        columns["total"] = np.log(np.maximum(columns["total"], self.least))
-        return np.column_stack([self.condition, *columns.values()])
-
-    @property
-    def low(self) -> np.ndarray:
-        """Conditions and ln(1 + deposit / least), (N, D)."""
-        return np.column_stack([self.condition, np.log1p(self.x / self.least)])
+    reference: Side
+    other: Side
+    known: Mapping[str, np.ndarray]
 
 
 def main(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.study)
-    config = stage.parameters(Surrogates, (folder / "params.yaml").as_posix(), "evaluate", "surrogates")
-    reference, other, training = sides(config)
-    tasks = [(config, name, seed, reference, training) for name in config.surrogates for seed in config.seeds]
+    config = parameters(arguments.study)
+    tasks = [(arguments.study, name, seed) for name in config.names for seed in config.seeds]
     with launch.executor() as pool:
-        judged = dict(zip([task[1:3] for task in tasks], launch.ordered(pool, surrogate, tasks)))
-    drawn = {name: judged[name, config.seeds[0]][0] for name in config.surrogates}
-    measured = {key: values for key, (_, values) in judged.items()}
-    measured |= {(FLOOR, seed): compared(other, reference, training, config, seed) for seed in config.seeds}
+        measured = dict(zip([task[1:] for task in tasks], launch.ordered(pool, judged, tasks)))
     with none_or_all(folder) as new:
-        table(new("results.csv"), ("surrogate", "seed", "metric", "value", *origin()), rows(measured))
-        new("summary.md").write_text(page(measured, config))
-        draw({"simulator": reference, **drawn, FLOOR: other}, new("observables.svg"), new("averages.png"))
+        table(new("results.csv"), (*COLUMNS, *origin()), rows(measured))
+        figures = [figure for group in config.groups for figure in draw(arguments.study, group, new)]
+        new("summary.md").write_text(page(measured, config.title, config.count, KINDS[config.kind], figures, config.rests_on))
 
 
-def sides(config: Surrogates) -> tuple[Side, Side, Side]:
-    """The reference, as many held-out samples more, and the training samples."""
-    source = Path(config.samples)
-    held = held_out(source, 2 * config.count)
-    file = SampleFile(source)
+def parameters(folder: str) -> Surrogates:
+    """The study's parameters."""
+    return stage.parameters(Surrogates, f"{folder}/params.yaml", "evaluate", "surrogates")
+
+
+@functools.lru_cache(maxsize=1)
+def groups(folder: str) -> dict[str, Group]:
+    """The simulator's samples, read once in a process."""
+    config = parameters(folder)
+    return {name: read_group(config, name) for name in config.groups}
+
+
+def read_group(config: Surrogates, group: str) -> Group:
+    """Reference, floor and training samples of one group."""
+    source = Path(config.samples.format(group=group))
+    file, held = SampleFile(source), held_out(source, 2 * config.count)
     training = SampleFile(source, "train").read() if "split" in file.columns else file.read(0, len(file) - len(held))
-    halves = held.select(slice(0, config.count)), held.select(slice(config.count, None))
-    x = halves[0].x
-    least = float(x[x > 0].min())
-
-    def side(samples: Samples) -> Side:
-        return Side(samples.x.reshape(len(samples), -1), samples.condition, config.shape, least)
-
-    return side(halves[0]), side(halves[1]), side(training)
-
-
-def surrogate(
-    config: Surrogates, name: str, seed: int, reference: Side, training: Side
-) -> tuple[Side, dict[str, float]]:
-    """What one model draws at the reference's conditions, and its figures."""
-    model = models.load(Path(config.surrogates[name]) / str(seed))
-    condition = torch.from_numpy(reference.condition)
-    x = model.sample(len(condition), torch_generator(seed, "evaluate", name), condition=condition)
-    drawn = Side(model.space.decode(x).reshape(len(x), -1), reference.condition, config.shape, reference.least)
-    return drawn, compared(drawn, reference, training, config, seed)
+    parts = held.select(slice(0, config.count)), held.select(slice(config.count, None)), training
+    if len(config.groups) > 1 and source == Path(config.samples):
+        parts = tuple(of_class(part, config.groups.index(group), source) for part in parts)
+    kind = KINDS[config.kind]
+    reference = kind.of(parts[0], config.shape)
+    other, learned = (kind.of(part, config.shape, reference.least) for part in parts[1:])
+    known = {name: learned.select(inside(learned, name, config)).features["high"] for name in ranges(config)}
+    return Group(reference, other, known)
 
 
-def compared(side: Side, reference: Side, training: Side, config: Surrogates, seed: int) -> dict[str, float]:
-    """Every figure of one set of samples against the reference."""
-    high, low = (side.high, reference.high), (side.low, reference.low)
-    scaler = StandardScaler().fit(reference.high)
-    a, b, known = (scaler.transform(each.high) for each in (side, reference, training))
-    ours, theirs = side.observables, reference.observables
-    separation = {name: separation_power(ours[name], theirs[name])["separation"] for name in theirs}
-    return {
-        "auc_high": classifier_two_sample_test(*high, seed, config.judge)["auc"],
-        "auc_low": classifier_two_sample_test(*low, seed, config.judge)["auc"],
-        "fpd": fpd(b, a, min_samples=len(b) // 2, max_samples=len(b))["fpd"],
-        "kpd": kpd(b, a, batch_size=min(5000, len(b)))["kpd"],
-        **{f"separation_{name}": value for name, value in separation.items()},
-        "separation_worst": max(separation.values()),
-        **{f"wasserstein_{name}": wasserstein(ours[name], theirs[name])["wasserstein"] for name in theirs},
-        **prdc(b, a),
-        "copies": copying(a, known, b)["nearer"],
-    }
+def of_class(samples: Samples, k: int, source: Path) -> Samples:
+    """The samples of class ``k``."""
+    if samples.label is None or not (samples.label == k).any():
+        raise InputError(f"{source}: has no samples of class {k}; name in 'groups' the classes of its labels, in order")
+    return samples.select(samples.label == k)
 
 
-def rows(measured: Mapping[tuple[str, int], Mapping[str, float]]) -> Iterator[tuple[object, ...]]:
+def ranges(config: Surrogates, name: str = FLOOR) -> tuple[str, ...]:
+    """The ranges of conditions in which a surrogate is measured."""
+    window = config.within
+    apart = window is not None and (name in window.surrogates or name not in config.surrogates)
+    return (ALL, window.name) if apart else (ALL,)
+
+
+def inside(side: Side, name: str, config: Surrogates) -> np.ndarray:
+    """(N,) bool of the samples in a range of conditions."""
+    if name == ALL:
+        return np.ones(len(side.x), bool)
+    file = SampleFile(config.samples.format(group=config.groups[0]))
+    if config.within.condition not in file.about.condition:
+        raise InputError(f"{file.path}: has no condition {config.within.condition!r}; mend evaluate.surrogates.within")
+    values = side.condition[:, file.about.condition.index(config.within.condition)]
+    return (values >= config.within.range[0]) & (values <= config.within.range[1])
+
+
+def judged(folder: str, name: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
+    """(group, range) → every figure of one surrogate; all groups together have figures of their own."""
+    config, known = parameters(folder), groups(folder)
+    sides = {group: drawn(config, name, seed, group, known[group]) for group in config.groups}
+    figures = {}
+    for group, side in sides.items():
+        for part in ranges(config, name):
+            chosen = [each.select(inside(each, part, config)) for each in (side, known[group].reference)]
+            bins = config.bins if part == ALL else np.linspace(*config.within.range, WINDOW_BINS + 1)
+            figures[group, part] = compared(*chosen, known[group].known[part], config.judge, seed, bins, launch.device())
+    if len(sides) > 1 and config.transfer:
+        references = [each.reference for each in known.values()]
+        told = transferred(references, list(sides.values()), config.transfer, seed)
+        figures[" and ".join(config.groups), ALL] = told
+    return figures
+
+
+def drawn(config: Surrogates, name: str, seed: int, group: str, known: Group) -> Side:
+    """What one surrogate makes of the conditions and classes of the reference."""
+    if name == FLOOR:
+        return known.other
+    reference, generator = known.reference, torch_generator(seed, "evaluate", name, group, device=launch.device())
+    if name in config.simulators:
+        return reference.drawn(rival(config, name, seed, group, reference))
+    model = models.load(Path(config.surrogates[name].format(group=group)) / str(seed)).to(launch.device())
+    given = {key: torch.from_numpy(getattr(reference, key)).to(launch.device()) for key in model.given}
+    parts = []
+    for start in range(0, len(reference.x), BATCH):
+        asked = {key: values[start : start + BATCH] for key, values in given.items()}
+        parts.append(model.space.decode(model.sample(min(BATCH, len(reference.x) - start), generator, **asked)))
+    return reference.drawn(np.concatenate(parts))
+
+
+def rival(config: Surrogates, name: str, seed: int, group: str, reference: Side) -> np.ndarray:
+    """Another simulator's showers of the reference's energies."""
+    where = f"evaluate.surrogates.simulators.{name}"
+    options = {key: v.format(group=group) if isinstance(v, str) else v for key, v in config.simulators[name].items()}
+    simulator = stage.family(SIMULATORS, name, where).parse(options, where)
+    if not hasattr(simulator, "showers"):
+        raise InputError(f"{where}: cannot be asked for showers of given energies; gflash can")
+    return simulator.showers(torch.from_numpy(reference.energy), torch_generator(seed, "evaluate", name, group)).numpy()
+
+
+def rows(measured: Measured) -> Iterator[tuple[object, ...]]:
     """The rows of ``results.csv``."""
     made = tuple(origin().values())
-    for (name, seed), values in measured.items():
-        for metric, value in values.items():
-            yield name, seed, metric, f"{value:.6g}", *made
+    for (name, seed), parts in measured.items():
+        for (group, part), values in parts.items():
+            for metric, value in values.items():
+                yield name, group, seed, metric, f"{value:.6g}", part, *made
 
 
-def page(measured: Mapping[tuple[str, int], Mapping[str, float]], config: Surrogates) -> str:
-    """``summary.md``."""
-    names = dict.fromkeys(name for name, _ in measured)
-    lines = []
-    for name in names:
-        cells = [study.name(name)]
-        for metric in TOLD:
-            values = np.array([values[metric] for (who, _), values in measured.items() if who == name])
-            values *= 1000 if metric in THOUSANDTHS else 1
-            cells.append(f"{values.mean():.3f} ± {values.std(ddof=1):.3f}" if len(values) > 1 else f"{values.mean():.3f}")
-        lines.append(cells)
-    text = (
-        f"Mean ± standard deviation over {len(config.seeds)} seeds; {config.count:,} drawn samples against as many of the "
-        "simulator, given the same conditions. The floor is other samples of the simulator, seeds of the judge alone: "
-        "0.5 is the AUC of what cannot be told apart, and half of what copies nothing is nearer than held-out samples are."
-    )
-    parts = [
-        f"# {config.title}", text, study.table(("surrogate", *TOLD.values()), lines),
-        "![Observables; below each, the ratio to the simulator](observables.svg)",
-        "![Average pictures: the simulator, each surrogate, other samples of the simulator](averages.png)",
-        "\n".join(f"- {sentence}" for sentence in config.rests_on),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def draw(drawn: Mapping[str, Side], observables: Path, averages: Path) -> None:
-    """Histograms with ratios, and average pictures side by side."""
-    values = {name: side.observables for name, side in drawn.items()}
+def draw(folder: str, group: str, new: Callable[[str], Path]) -> list[tuple[str, str, str]]:
+    """Histograms with ratios, average samples and the response of one group: (group, file, caption) of each."""
+    config, known = parameters(folder), groups(folder)[group]
+    names = [name for name in config.names if not config.drawn or name in (*config.drawn, *config.simulators, FLOOR)]
+    sides = {"simulator": known.reference}
+    sides |= {study.name(name): drawn(config, name, config.seeds[0], group, known) for name in names}
+    suffix, kind, order = f"-{group}" if len(config.groups) > 1 else "", KINDS[config.kind], ", ".join(sides)
+    values = {name: side.observables for name, side in sides.items()}
     panels = []
-    for name in SHOWN:
+    for name in kind.shown:
         edges = np.linspace(*np.quantile(values["simulator"][name], (0.005, 0.995)), 41)
-        series = {study.name(who): np.histogram(columns[name], edges)[0] for who, columns in values.items()}
-        panels.append((measures.OBSERVABLES[name], edges, series))
-    plots.histograms(panels, observables)
-    pictures.heat(np.stack([side.x.mean(0).reshape(side.shape) for side in drawn.values()]), averages)
+        panels.append((kind.labels[name], edges, {who: np.histogram(columns[name], edges)[0] for who, columns in values.items()}))
+    plots.histograms(panels, new(f"observables{suffix}.svg"))
+    kind.draw_averages(sides, new(f"averages{suffix}.png"))
+    files = [("observables", "svg", "Observables; below each, the ratio to the simulator"), ("averages", "png", f"{kind.averages}: {order}")]
+    if kind.has_response:
+        kind.draw_response(sides, config.bins, new(f"response{suffix}.svg"))
+        files.append(("response", "svg", "Bias and resolution of the total energy against incident energy"))
+    return [(group, f"{name}{suffix}.{ending}", caption) for name, ending, caption in files]
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from domain.metrics.showers import (
     OBSERVABLES,
     energy_response,
     features_high,
+    features_layers,
     features_low,
     linearity,
     observables,
+    response_ratios,
 )
 
 SHAPES = ((3, 96), (12, 12), (12, 6))
@@ -135,6 +137,30 @@ def test_energy_response_finds_the_bias_and_resolution_put_in() -> None:
     for bin_, bias, resolution in ((low, -0.02, 0.05 / 0.98), (high, 0.01, 0.02 / 1.01)):
         assert bin_.bias == pytest.approx(bias, abs=3 * bin_.bias_error)
         assert bin_.resolution == pytest.approx(resolution, abs=3 * bin_.resolution_error)
+
+
+def test_a_response_beside_the_reference_s() -> None:
+    """Shifted by 2 % and stretched by 3 about its mean in every bin, by hand."""
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(1, 100, 2000)
+    ratio = 1 + 0.05 * rng.standard_normal(2000)
+    cells = np.zeros((2, 2000, 504))
+    bins = (1.0, 50.0, 100.0)
+    cells[0, :, 0] = 1000 * energy * ratio
+    for low, high in zip(bins, bins[1:]):
+        inside = (energy >= low) & (energy <= high)
+        mean = ratio[inside].mean()
+        cells[1, inside, 0] = 1000 * energy[inside] * 1.02 * (mean + 3 * (ratio[inside] - mean))
+    theirs, ours = (energy_response(x, energy, bins) for x in cells)
+    told = response_ratios(ours, theirs)
+    assert told["bias"] == pytest.approx(0.02, abs=1e-12) and told["sigma_ratio"] == pytest.approx(3, abs=1e-9)
+    assert response_ratios(theirs, theirs) == {"bias": 0.0, "sigma_ratio": 1.0}
+
+
+def test_layer_features_are_the_first_of_the_high_ones() -> None:
+    x, energy = showers()
+    deposits = np.stack([x[:, :288].sum(1), x[:, 288:432].sum(1), x[:, 432:].sum(1)], axis=1)
+    np.testing.assert_allclose(features_layers(x, energy), np.log10(np.column_stack([energy, deposits])), rtol=1e-12)
 
 
 def test_the_last_bin_holds_its_upper_edge() -> None:

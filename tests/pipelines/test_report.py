@@ -54,9 +54,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "gflash-flow": {
                     "observables": {"total": observable},
                     "auc": {level: {"value": 0.6, "error": 0.01, "floor": 0.5} for level in ("high", "low")},
+                    "distances": dict.fromkeys(("fpd", "kpd", "wasserstein_worst", "linearity"), {"value": 0.1, "floor": 0.0}),
                     "response": [],
                 }
             },
+            "layers": [dict.fromkeys(("layer", "cascade_mean", "cascade_sd", "gflash_mean", "gflash_sd", "energy", "count"), 1)],
             "figures": many,
         },
         "speed": {

@@ -1,4 +1,4 @@
-"""From pictures of any detector to a table of surrogates, by configuration alone."""
+"""From a simulator's samples to a table of surrogates, by configuration alone: pictures, showers, jets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from domain.errors import InputError
 from domain.samples import About, Samples, write
 from pipelines import surrogate
 
@@ -32,6 +33,136 @@ evaluate:
     rests_on: [Nothing much.]
 """
 
+SHOWERS = """
+simulate:
+  eplus: {simulator: gflash, options: {scoring: total, particle: eplus, energy: [20, 60]}, count: 500}
+  gamma: {simulator: gflash, options: {scoring: total, particle: gamma, energy: [20, 60]}, count: 500}
+surrogate:
+  flow:
+    model: &small {knots: 4, splines: 1, splines_width: 8, couplings: 2, width: 8, batch: 32}
+    budget: &budget {steps: 5, average: 0.9, precision: float32}
+    held_out: 300
+    seeds: [0]
+  flow_without_40_50: {family: flow, model: *small, budget: *budget, held_out: 300, seeds: [0], without: {energy: [40, 50]}}
+evaluate:
+  surrogates:
+    title: Small showers
+    kind: shower
+    groups: [eplus, gamma]
+    samples: "{group}.h5"
+    surrogates: {flow: "{group}-flow", flow_without_40_50: "{group}-flow_without_40_50"}
+    simulators: {gflash: {scoring: total, particle: "{group}", energy: [20, 60]}}
+    seeds: [0]
+    count: 150
+    bins: [20, 30, 40, 50, 60]
+    within: {condition: energy, range: [40, 50], surrogates: [flow, flow_without_40_50]}
+    transfer: 100
+    drawn: [flow]
+    judge: {width: 4, folds: 2, epochs: 2}
+"""
+JETS = """
+surrogate:
+  flow:
+    model: {conditional: false, mirror: false, knots: 2, splines: 1, splines_width: 8, couplings: 2, width: 8, batch: 32}
+    budget: {steps: 5, average: 0.9, precision: float32}
+    held_out: 440
+    seeds: [0]
+evaluate:
+  surrogates:
+    title: Small jets
+    kind: jet
+    groups: [QCD, W]
+    samples: jets.h5
+    surrogates: {flow: jets-flow}
+    seeds: [0]
+    count: 220
+    transfer: 100
+    judge: {width: 4, folds: 2, epochs: 2}
+"""
+COLUMNS = ("surrogate", "particle", "seed", "metric", "value", "range", "hardware", "threads", "revision")
+Figures = dict[tuple[str, str, str], dict[str, float]]  # surrogate, particle, range → metric → value
+
+
+def figures_of(folder: Path) -> Figures:
+    """The table of a study with one seed."""
+    figures: Figures = {}
+    for row in csv.DictReader((folder / "results.csv").open()):
+        assert tuple(row) == COLUMNS
+        figures.setdefault((row["surrogate"], row["particle"], row["range"]), {})[row["metric"]] = float(row["value"])
+    return figures
+
+
+def folder_of(text: str) -> Path:
+    """A study's folder here."""
+    folder = Path("study")
+    folder.mkdir()
+    (folder / "params.yaml").write_text(text)
+    return folder
+
+
+def test_showers_of_two_particles(pipeline: Pipeline, tmp_path: Path) -> None:
+    study = folder_of(SHOWERS)
+    for particle in ("eplus", "gamma"):
+        pipeline(f"simulate {particle} {particle}.h5 --params study/params.yaml")
+        for name in ("flow", "flow_without_40_50"):
+            pipeline(f"surrogate {particle}.h5 {name} {particle}-{name} --params study/params.yaml")
+    pipeline("evaluate.surrogates study")
+    figures, window = figures_of(study), "energy 40 to 50"
+    everyone = {"flow", "flow_without_40_50", "gflash", "floor"}
+    parts = {(name, particle, part) for name in everyone for particle in ("eplus", "gamma") for part in ("all", window)}
+    assert set(figures) == parts | {(name, "eplus and gamma", "all") for name in everyone}
+    wanted = {
+        "auc_layers", "auc_high", "auc_low", "fpd", "kpd", "separation_ratio_1", "separation_worst", "etot_bias",
+        "etot_sigma_ratio", "etot_linearity", "coverage", "density", "precision", "recall", "wasserstein_total", "copies",
+    }
+    assert all(wanted <= set(figures[part]) for part in parts)
+    one = figures["floor", "eplus and gamma", "all"]
+    assert one["transfer_count"] == 200 and 0 <= one["transfer_generated_to_real"] <= 1
+    assert abs(figures["gflash", "gamma", "all"]["etot_bias"]) < 0.01, "the same simulator at the same energies"
+    assert figures["flow", "gamma", window] != figures["flow", "gamma", "all"]
+    summary = (study / "summary.md").read_text()
+    for word in ("## eplus\n", "### energy 40 to 50\n", "## Telling eplus and gamma apart", "| floor |"):
+        assert word in summary
+    for particle in ("eplus", "gamma"):
+        for picture in (f"observables-{particle}.svg", f"averages-{particle}.png", f"response-{particle}.svg"):
+            assert f"({picture})" in summary and (study / picture).stat().st_size > 500
+
+
+def test_what_is_left_out_is_not_learned_from(pipeline: Pipeline, tmp_path: Path) -> None:
+    folder_of(SHOWERS)
+    pipeline("simulate eplus eplus.h5 --params study/params.yaml")
+    samples = surrogate.training_part(Path("eplus.h5"), 300)
+    kept = surrogate.left_out(samples, {"energy": (40.0, 50.0)})
+    energy = samples.condition[:, 0]
+    np.testing.assert_array_equal(kept.x, samples.x[(energy < 40) | (energy > 50)])
+    with pytest.raises(InputError, match="no condition 'energie'; did you mean 'energy'"):
+        surrogate.left_out(samples, {"energie": (40.0, 50.0)})
+
+
+def test_jets_of_two_classes(pipeline: Pipeline, tmp_path: Path) -> None:
+    study = folder_of(JETS)
+    rng = np.random.default_rng(0)
+    label = np.arange(700) % 2
+    x = rng.gamma(1 + label[:, None, None, None], 5, (700, 1, 7, 7)) * (rng.random((700, 1, 7, 7)) < 0.3)
+    about = About("jet", (0, 1e3), classes=2, condition=("mass",), units=("GeV",))
+    condition = rng.uniform(60, 100, (700, 1))
+    write("jets.h5", Samples(x.astype(np.float32), about, label=label, condition=condition))
+    pipeline("surrogate jets.h5 flow jets-flow --params study/params.yaml")
+    pipeline("evaluate.surrogates study")
+    figures = figures_of(study)
+    particles = {"QCD", "W", "QCD and W"}
+    assert set(figures) == {(name, particle, "all") for name in ("flow", "floor") for particle in particles}
+    assert {"auc_jet", "auc_high", "separation_mass", "separation_pt", "separation_tau21"} <= set(figures["flow", "W", "all"])
+    assert figures["floor", "QCD and W", "all"]["transfer_real_to_real"] > 0.6, "one class has twice the pixels' pT"
+    assert (study / "averages-W.png").stat().st_size > 200 and not (study / "response-W.svg").exists()
+
+
+def test_groups_are_the_classes_of_the_labels(study: Path, pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    path = study / "params.yaml"
+    path.write_text(path.read_text().replace("shape: [3, 4]", "shape: [3, 4]\n    groups: [QCD, W]"))
+    with pytest.raises(SystemExit, match="pictures.h5: has no samples of class 0; name in 'groups'"):
+        pipeline("evaluate.surrogates study")
+
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
@@ -52,6 +183,7 @@ def test_from_pictures_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert sorted(path.name for path in Path("models").iterdir()) == ["3", "5"]
     pipeline("evaluate.surrogates study")
     rows = list(csv.DictReader((study / "results.csv").open()))
+    assert tuple(rows[0]) == COLUMNS and {(row["particle"], row["range"]) for row in rows} == {("all", "all")}
     assert {(row["surrogate"], row["seed"]) for row in rows} == {(n, s) for n in ("flow", "floor") for s in ("3", "5")}
     figures = {(row["surrogate"], row["seed"], row["metric"]): float(row["value"]) for row in rows}
     assert all(np.isfinite(value) for value in figures.values())

@@ -197,6 +197,34 @@ def test_any_conditions_in_any_unit() -> None:
     assert centres[:300].mean() < 3.5 and centres[300:].mean() > 7.5
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_samples_of_classes_alone(name: str) -> None:
+    """Two kinds of pictures, the one with twice the deposits at the other end; conditions are left aside."""
+    generator = torch_generator(0, "classes")
+    label = torch.arange(2000) % 2
+    blob = torch.exp(-0.5 * (torch.arange(12.0) - 2 - 7 * label[:, None]) ** 2)
+    x = (1 + label[:, None]) * (blob + 0.01) * (0.1 * torch.randn(2000, 12, generator=generator)).exp()
+    space = Space("jet", (1, 3, 4), (0.0, 100.0), classes=2, condition=("mass",), units=("GeV",))
+    system = build(name, space=space, shapes=(), conditional=False, knots=2)
+    assert system.given == ("label",)
+    fit(system, system.streams(x.unflatten(1, (1, 3, 4)), label=label), BUDGET, seed=0)
+    drawn = system.sample(600, torch_generator(0, "draw"), label=torch.arange(600) % 2).flatten(1)
+    totals = x.sum(1)
+    for k in range(2):
+        assert drawn[k::2].sum(1).mean().item() == pytest.approx(totals[label == k].mean().item(), rel=0.03)
+        assert drawn[k::2].mean(0).argmax() == 2 + 7 * k
+    assert system.sample(3, torch_generator(0, "draw")).shape == (3, 1, 3, 4)
+
+
+def test_samples_without_a_label_are_refused() -> None:
+    space = dataclasses.replace(SPACE, classes=2)
+    system = build(space=space)
+    assert system.given == ("label", "condition")
+    x, energy = showers(64)
+    with pytest.raises(InputError, match="have no label"):
+        system.streams(x, energy, torch.arange(64) % 3 - 1)
+
+
 def test_the_path_stands_still_before_training() -> None:
     """Normal scores that do not depend on one another need no velocity: training starts from there."""
     velocity = build("flow_matching").cells

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from domain.metrics import calibration
+from domain.metrics.showers import Response
 from domain.view import plots
 
 EDGES = np.linspace(0, 1, 11)
@@ -25,11 +26,7 @@ PLOTS: dict[str, Callable[[Path], None]] = {
     ),
     "seeds": lambda path: plots.seeds({"one arm": [0.5, 0.6], "<other>": [0.7]}, path, "accuracy"),
     "response": lambda path: plots.response(
-        [
-            {"low": k, "high": k + 1, "simulator_bias": 0.0, "simulator_resolution": 0.1, "surrogate_bias": 0.01, "surrogate_resolution": 0.1}
-            for k in range(3)
-        ],
-        path,
+        {side: [Response(k, k + 1, 9, 0.01, 0.1, 0.1, 0.02) for k in range(3)] for side in ("simulator", "surrogate", "again")}, path
     ),
     "reliability": lambda path: plots.reliability(
         {
