@@ -70,7 +70,7 @@ class SimGAN(System):
             Player("refiner", ("refiner",), self.refiner_terms, config.refiner, config.refiner_steps),
         )
 
-    def streams(self, simulated: Tensor, real: Tensor) -> dict[str, Stream]:
+    def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
         """Both are images (N, C, H, W) in [−1, 1]; no label of either is used."""
         return {"simulated": Stream((simulated,), self.config.batch), "real": Stream((real,), self.config.batch)}
 
