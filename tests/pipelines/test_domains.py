@@ -9,9 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from domain.datasets import DATASETS
 from domain.errors import InputError
+from domain.refiners import REFINERS
 from domain.samples import About, SampleFile, Samples, write
-from pipelines.evaluate.domains import answer
+from domain.space import Space
+from pipelines import stage
+from pipelines.classify import Classify, check
+from pipelines.evaluate.domains import Domains, answer
+from pipelines.prepare import Prepare, prepare
+from pipelines.refine import Refine
 
 Pipeline = Callable[[str], None]
 PARAMS = """
@@ -87,3 +94,29 @@ def test_a_model_that_does_not_classify(study: Path, pipeline: Pipeline) -> None
     pipeline("refine a.h5 b.h5 cyclegan - cogans --params study/params.yaml")
     with pytest.raises(InputError, match="cogans/3: does not classify"):
         answer(Path("cogans/3"), "b.h5")
+
+
+def test_the_study_says_what_the_stages_read() -> None:
+    """Every entry of its parameters is known, and every task has its table."""
+    file = str(stage.ROOT / "studies/digits_domains/params.yaml")
+    for name in ("cyclegan", "unit", "unit_meaning", "cogan"):
+        config = stage.parameters(Refine, file, "refine", name)
+        config.build(REFINERS, f"refine.{name}", Space("image", (1, 28, 28), (0, 255), True, 10))
+    tasks = stage.parameters(Domains, file, "evaluate", "domains").tasks
+    for name, task in tasks.items():
+        config = stage.parameters(Classify, file, "classify", name)
+        check(config, name)
+        assert config.test == task.test and {"source_only", "cyclegan", "target_supervised"} <= set(config.arms)
+    for name in ("mnist", "usps", "mnist_small", "usps_small"):
+        config = stage.parameters(Prepare, file, "prepare", f"domains_{name}")
+        DATASETS[config.dataset].parse(config.options, name)
+
+
+def test_some_training_samples_are_kept() -> None:
+    x, split = np.arange(50.0).reshape(50, 1), np.where(np.arange(50) < 40, 0, 2)
+    samples = Samples(x, About("table", (0, 50), classes=2), label=np.arange(50) % 2, split=split)
+    kept = prepare(samples, Prepare(train=7, validation=10, seed=1), "test")
+    assert [(kept.split == k).sum() for k in range(3)] == [7, 10, 10]
+    assert set(kept.select("test").x[:, 0]) == set(range(40, 50))
+    with pytest.raises(InputError, match="test.train: is 31, but only 30 samples are left"):
+        prepare(samples, Prepare(train=31, validation=10), "test")
