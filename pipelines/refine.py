@@ -58,16 +58,17 @@ def main(arguments: argparse.Namespace) -> None:
         return
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(stage.scratch(model, config.as_dict(), stage.inputs(simulated, real)))
-        models, files = (stack.enter_context(whole_directory(path)) if path else None for path in (model, out))
+        models = stack.enter_context(whole_directory(model))
+        files = stack.enter_context(whole_directory(out)) if out else None
         alone = {seed: dataclasses.replace(config, seed=seed, seeds=()) for seed in config.seeds}
         tasks = [
-            (one, where, simulated, real, folder / f"{seed}.h5" if out else None, folder / f"{model.name}-{seed}")
+            (one, where, simulated, real, folder / f"{seed}.h5" if files else None, folder / f"{model.name}-{seed}")
             for seed, one in alone.items()
         ]
         run_missing(refine, tasks)
         for seed, (*_, refined, trained) in zip(config.seeds, tasks):
             shutil.copytree(trained, models / str(seed))
-            if refined:
+            if files and refined:
                 shutil.copy(refined, files / f"{seed}.h5")
 
 

@@ -18,6 +18,9 @@ class ImagePool(nn.Module):
         shape: (C, H, W) of an image.
     """
 
+    past: Tensor
+    kept: Tensor
+
     def __init__(self, size: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.size = size
@@ -34,8 +37,7 @@ class ImagePool(nn.Module):
         if self.size < len(shown):
             return images
         past = self.past[(shown * self.kept).long()]
-        enough = self.kept >= len(shown)
-        return torch.cat([torch.where(enough, past, images[: len(shown)]), images[len(shown) :]])
+        return torch.cat([torch.where(self.kept.ge(len(shown)), past, images[: len(shown)]), images[len(shown) :]])
 
     @torch.no_grad()
     def add(self, images: Tensor, replaced: Tensor) -> None:

@@ -11,6 +11,7 @@ All costs are means per pixel, code entry or sample. The likelihood is a Laplaci
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -84,7 +85,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Codes to images of either domain, (N, 4 width, h, w) → (N, C, height, width) in [−1, 1]."""
 
-    def __init__(self, channels: int, config: UNITConfig, size: tuple[int, int]) -> None:
+    def __init__(self, channels: int, config: UNITConfig, size: Sequence[int]) -> None:
         super().__init__()
         wide, self.size = 4 * config.width, size
         self.shared = residual(wide, config.shared)
@@ -151,8 +152,9 @@ class UNIT(System):
         ways = [self.round_trip(simulated, SIMULATED, noise["simulated"], noise["simulated_again"])]
         ways += [self.round_trip(real, REAL, noise["real"], noise["real_again"])]
         verdicts = [self.critic(way.translated, 1 - domain) for domain, way in enumerate(ways)]
+        fooled = [self.cost.generator(score).mean() for score, *_ in verdicts]
         terms = {
-            "adversarial": self.config.adversarial * sum(self.cost.generator(score).mean() for score, *_ in verdicts),
+            "adversarial": self.config.adversarial * (fooled[0] + fooled[1]),
             "reconstruction": self.config.reconstruction * (ways[0].apart + ways[1].apart),
             "kl": self.config.kl * (ways[0].kl + ways[1].kl),
         }

@@ -135,7 +135,7 @@ def line(arm: str, values: np.ndarray, floor: np.ndarray, published: float | Non
     if len(values) > 1 and values is not floor:
         paired = paired_interval(values, floor)
         gain = f"{paired['mean']:+.2f} ({paired['low']:+.2f} to {paired['high']:+.2f})"
-    cells = [study.name(arm), study.spread(over["mean"], over["sd"]), study.number(over["worst"])]
+    cells = [study.name(arm), study.spread(float(values.mean()), over["sd"]), study.number(float(values.min()))]
     return [*cells, " ".join(map(study.number, values)), gain, "" if published is None else study.number(published)]
 
 
