@@ -2,7 +2,7 @@
 
 Two generators that differ in their last layer only turn one latent vector into a pair of images, a simulated and
 a real one; two critics that differ in their first layer only judge them. Where the simulated samples have labels, a
-classifier shares the critics' last hidden layer, and its answer holds for the real domain too (section 4,
+classifier shares the critics' last hidden layer, and its answer holds for the real domain too (the paper's
 unsupervised domain adaptation): that, :meth:`CoGAN.classify`, is what CoGAN is for.
 
 CoGAN has no network from image to image. :meth:`CoGAN.translate` searches the latent vector whose simulated image

@@ -3,8 +3,8 @@
 Each domain has a variational autoencoder whose code is a picture a quarter as wide, normal with variance one. The
 encoders' last layers and the decoders' first are the same tensors, so that a pair of corresponding images has one
 code; a domain's own layers only draw it. Translation encodes in one domain and decodes in the other, critics judge
-it, and there and back again must return (equation 6). Where the simulated samples have labels, a classifier shares
-the critics' deep layers and answers for the real domain (section 4, domain adaptation).
+it, and there and back again must return. Where the simulated samples have labels, a classifier shares
+the critics' deep layers and answers for the real domain, as in the paper's domain adaptation.
 
 All costs are means per pixel, code entry or sample. The likelihood is a Laplacian's, so its cost is absolute.
 """
