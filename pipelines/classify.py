@@ -93,7 +93,7 @@ class Arm(Method):
     """One way to a classifier, and what it learns from.
 
     Attributes:
-        samples: sample file it learns from.
+        samples: sample file it learns from; ``{seed}`` in it stands for the seed, where each has a file of its own.
         labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
     """
@@ -101,6 +101,10 @@ class Arm(Method):
     samples: str
     labels: Natural = 0
     only: Natural = 0
+
+    def file(self, seed: int) -> Path:
+        """What one seed learns from."""
+        return Path(self.samples.replace("{seed}", str(seed)))
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,9 @@ def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Classify, arguments.params, "classify", arguments.task)
     check(config, f"{arguments.params}: classify.{arguments.task}")
     out = Path(arguments.out)
-    provenance = stage.inputs(*{Path(config.test): 0, **{Path(arm.samples): 0 for arm in config.arms.values()}})
+    provenance = stage.inputs(
+        *dict.fromkeys([Path(config.test), *(arm.file(seed) for arm in config.arms.values() for seed in config.seeds)])
+    )
     test = test_samples(config)
     runs = [
         Run(out.name, name, arm, seed, provenance, config.validate)
@@ -166,7 +172,8 @@ def test_samples(config: Classify) -> Samples:
     if test.label is None or not len(test) or test.label.min() < 0:
         raise InputError(f"{config.test}: its split {split!r} must hold samples with a 'label'; prepare it")
     for arm in config.arms.values():
-        Space.of(test).require(Space.of(SampleFile(arm.samples)), f"the test of {config.test}", arm.samples)
+        file = arm.file(config.seeds[0])
+        Space.of(test).require(Space.of(SampleFile(file)), f"the test of {config.test}", str(file))
     return test
 
 
@@ -204,7 +211,7 @@ def probabilities(run: Run, test: Samples) -> np.ndarray:
 def train(run: Run, test: Samples) -> np.ndarray:
     """Train one arm with one seed, resuming where it was killed; class probabilities (N, K)."""
     checkpoint = run.folder / "checkpoint.safetensors"
-    X, y, rows = labelled(training_samples(Path(run.arm.samples)), run.arm, run.seed)
+    X, y, rows = labelled(training_samples(run.arm.file(run.seed)), run.arm, run.seed)
     write_json(run.folder / "labelled.json", rows[y >= 0].tolist() if run.arm.labels else [])
     classifier = run.arm.build()
     is_network = isinstance(classifier, NetworkClassifier)

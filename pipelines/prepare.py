@@ -34,6 +34,7 @@ class Prepare(Config):
         dataset: the data set's name in domain/datasets; the entry's own name if left out.
         options: the data set's own parameters.
         labels: labelled training samples, equally many of each class; 0 keeps every label.
+        train: training samples that are kept, drawn at random; 0 keeps all.
         validation: training samples set aside for choosing parameters.
         test: samples set aside for the final figure, where the data set has no official test split.
         seed: of the split and of the labelled set.
@@ -42,6 +43,7 @@ class Prepare(Config):
     dataset: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: Natural = 0
+    train: Natural = 0
     validation: Natural = 0
     test: Natural = 0
     seed: Natural = 0
@@ -69,6 +71,13 @@ def prepare(samples: Samples, config: Prepare, where: str) -> Samples:
             raise InputError(f"{where}.{part}: is {count}, but only {len(training)} samples are left; make it smaller")
         drawn = numpy_generator(config.seed, part).choice(training, count, replace=False)
         split[drawn] = SPLITS.index(part)
+    if config.train:
+        training = np.flatnonzero(split == 0)
+        if config.train > len(training):
+            raise InputError(f"{where}.train: is {config.train}, but only {len(training)} samples are left; make it smaller")
+        kept = split != 0
+        kept[numpy_generator(config.seed, "train").choice(training, config.train, replace=False)] = True
+        samples, split = samples.select(kept), split[kept]
     if samples.label is None:
         if config.labels:
             raise InputError(f"{where}.labels: is {config.labels}, but these data have no labels; set it to 0")

@@ -15,6 +15,10 @@ JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 SMALL = {  # where the published networks are large
+    "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
+    "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},
+    "cogan": {"latent": 8, "width": 8, "critic_widths": [4, 8], "hidden": 16, "search": 3, "batch": 8},
+    "pix2pix": {"width": 8, "critic_width": 8, "batch": 8},
     "flow": {**TWO_STEP, "couplings": 2, "width": 16},
     "flow_matching": {**TWO_STEP, "blocks": 1, "width": 16, "steps": 2},
     "vae_flow": {**TWO_STEP, "latent": 4, "width": 16, "couplings": 1, "couplings_width": 8},

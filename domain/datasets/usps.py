@@ -5,19 +5,27 @@ Two forms are read: ``usps.h5`` (``train/data``, ``train/target``, ``test/…``,
 LIBSVM's ``usps.bz2`` and ``usps.t.bz2``, which are downloaded because the HDF5 file has no official
 host. LIBSVM's values lie in [−1, 1] with three decimals and its labels are the digit + 1.
 The HDF5 file is (value + 1) / 2 worked in float32, so that both forms give the same bits.
+
+Beside MNIST, ``size: 28, grey: true`` enlarges the whole square by bilinear interpolation and rounds to MNIST's 256
+grey levels. The digits then fill their frame, as they do at 16 pixels, where MNIST's keep a margin of four: that is
+part of the gap between the two.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import h5py
 import numpy as np
+import torch
 from sklearn.datasets import load_svmlight_file
+from torch.nn.functional import interpolate
 
-from domain.config import Config
+from domain.config import Config, Range
 from domain.datasets.download import RemoteFile
 from domain.datasets.raw import Part, joined, obtain
 from domain.errors import InputError
@@ -68,12 +76,28 @@ def read_part(path: Path, part: str) -> Part:
 
 @dataclass(frozen=True)
 class Usps(Config):
-    """The digits 0 to 9; it has no parameters."""
+    """The digits 0 to 9.
+
+    Attributes:
+        size: side of the images; other than 16 they are enlarged or shrunk by bilinear interpolation.
+        grey: whole grey levels from 0 to 255, as MNIST has them, instead of values in [0, 1].
+    """
+
+    size: Annotated[int, Range(8)] = SIDE
+    grey: bool = False
 
     def about(self) -> About:
-        return About(kind="image", range=(0, 1), classes=10, producer="datasets.usps")
+        return About(kind="image", range=(0, 255) if self.grey else (0, 1), classes=10, producer="datasets.usps")
 
     def load(self, folders: Sequence[Path], progress: bool = False) -> Samples:
-        """x: (N, 1, 16, 16) float32, ink 1; label: 0..9; split: train or test."""
+        """x: (N, 1, size, size) float32, ink 1, or uint8, ink 255; label: 0..9; split: train or test."""
         train, test = obtain("usps", FILES, folders, progress)
-        return joined(self.about(), read_part(train, "train"), read_part(test, "test"))
+        parts = (read_part(path, name) for path, name in ((train, "train"), (test, "test")))
+        return joined(self.about(), *(dataclasses.replace(part, x=self.resized(part.x)) for part in parts))
+
+    def resized(self, x: np.ndarray) -> np.ndarray:
+        """x: (N, 1, 16, 16) in [0, 1] → (N, 1, size, size), in grey levels where asked for."""
+        if self.size != SIDE:
+            images = interpolate(torch.from_numpy(x), self.size, mode="bilinear", antialias=True)
+            x = images.clamp(0, 1).numpy()
+        return (255 * x).round().astype(np.uint8) if self.grey else x

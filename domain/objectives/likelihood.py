@@ -1,4 +1,4 @@
-"""Log-likelihoods of pixels given a decoder's output, in nats, one number a sample."""
+"""Log-likelihoods of pixels given a decoder's output, in nats, one number a sample; and of labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import cross_entropy, logsigmoid
 
 
 def bernoulli(x: Tensor, logits: Tensor) -> Tensor:
@@ -25,3 +25,12 @@ def gaussian(x: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:
     """
     z = (x - mean) * torch.exp(-log_deviation)
     return (-0.5 * z**2 - log_deviation - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+
+
+def labelled_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean negative log-likelihood of the labels in nats, 0 where there are none.
+
+    logits: (N, K); label: (N,) int64, −1 where unlabelled. → scalar
+    """
+    known = (label >= 0).sum().clamp_min(1)
+    return cross_entropy(logits, label, ignore_index=-1, reduction="sum") / known

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from domain.config import Config, Count, Natural, NonNegative
 from domain.nets.local import PatchCritic, Refiner
+from domain.nets.pool import ImagePool
 from domain.objectives.adversarial import COSTS
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
@@ -63,14 +64,13 @@ class SimGAN(System):
         self.cost = COSTS["non_saturating"]
         self.refiner = Refiner(space.shape[0], config.width, config.blocks)
         self.critic = PatchCritic(space.shape[0], config.critic_width, config.critic_strides)
-        self.register_buffer("past", torch.zeros(config.history, *space.shape), persistent=True)
-        self.register_buffer("kept", torch.zeros((), dtype=torch.long))
+        self.history = ImagePool(config.history, space.shape)
         self.players = (
             Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps),
             Player("refiner", ("refiner",), self.refiner_terms, config.refiner, config.refiner_steps),
         )
 
-    def streams(self, simulated: Tensor, real: Tensor) -> dict[str, Stream]:
+    def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
         """Both are images (N, C, H, W) in [−1, 1]; no label of either is used."""
         return {"simulated": Stream((simulated,), self.config.batch), "real": Stream((real,), self.config.batch)}
 
@@ -86,7 +86,7 @@ class SimGAN(System):
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
         (simulated,), (real,) = batch["simulated"], batch["real"]
-        refined = self.with_history(self.refine(simulated), noise["shown"])
+        refined = self.history.mixed(self.refine(simulated), noise["shown"])
         return {"adversarial": self.cost.critic(self.critic(real).float(), self.critic(refined).float()).mean()}
 
     def refiner_terms(self, batch: Batch, noise: Noise) -> Terms:
@@ -97,37 +97,9 @@ class SimGAN(System):
             "similarity": self.config.similarity * (refined - simulated).abs().mean(),
         }
 
-    # The history of refined images (section 2.3 of the paper).
-
-    def with_history(self, refined: Tensor, shown: Tensor) -> Tensor:
-        """Replace the first half of a batch by past images, once there are as many.
-
-        Args:
-            refined: (N, C, H, W), from the refiner of today.
-            shown: (N // 2,) in [0, 1), which past images to take.
-        """
-        if self.config.history < len(shown):
-            return refined
-        past = self.past[(shown * self.kept).long()]
-        enough = self.kept >= len(shown)
-        return torch.cat([torch.where(enough, past, refined[: len(shown)]), refined[len(shown) :]])
-
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
-        if player.name == "critic" and self.config.history >= len(noise["replaced"]):
-            self.remember(self.refine(batch["simulated"][0]), noise["replaced"])
-
-    def remember(self, refined: Tensor, replaced: Tensor) -> None:
-        """Put half a batch of refined images into free slots, or into random ones when full.
-
-        Args:
-            refined: (N, C, H, W), of which the second half is kept.
-            replaced: (N // 2,) in [0, 1), the slots to overwrite when no slot is free.
-        """
-        news = refined[-len(replaced) :]
-        free = self.kept + torch.arange(len(news), device=news.device)
-        slots = torch.where(free < self.config.history, free, (replaced * self.config.history).long())
-        self.past[slots] = news.to(self.past)
-        self.kept.add_(len(news)).clamp_(max=self.config.history)
+        if player.name == "critic" and self.config.history:
+            self.history.add(self.refine(batch["simulated"][0]), noise["replaced"])
 
     @torch.no_grad()
     def translate(self, x: Tensor, generator: torch.Generator) -> Tensor:

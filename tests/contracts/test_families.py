@@ -43,7 +43,7 @@ def data(role: str, system: System) -> dict:
         condition = torch.from_numpy(energy).repeat(1, len(system.space.condition))
         given = {"label": torch.arange(200) % max(1, system.space.classes), "condition": condition}
         return system.streams(torch.from_numpy(cells.astype(np.float32)), **{name: given[name] for name in system.given})
-    return system.streams(x, x.flip(0)) if role == "refiner" else system.streams(x, label)
+    return system.streams(x, x.flip(0), label) if role == "refiner" else system.streams(x, label)
 
 
 def trained(role: str, name: str, steps: int = 2) -> System:

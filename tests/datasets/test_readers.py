@@ -174,6 +174,17 @@ def test_real_usps() -> None:
     assert counts(samples.select("test").label) == [359, 264, 198, 166, 200, 160, 170, 147, 166, 177]
 
 
+def test_usps_beside_mnist() -> None:
+    """Enlarged to fill the frame: a constant stays, a left half stays a left half; whole grey levels."""
+    x = np.full((2, 1, 16, 16), 0.4, np.float32)
+    x[1, :, :, 8:] = 0
+    resized = usps.Usps(size=28, grey=True).resized(x)
+    assert resized.shape == (2, 1, 28, 28) and resized.dtype == np.uint8 and (resized[0] == 102).all()
+    assert (resized[1, 0, :, :13] == 102).all() and (resized[1, 0, :, 15:] == 0).all()
+    assert usps.Usps(size=28, grey=True).about().range == (0, 255)
+    assert np.array_equal(usps.Usps().resized(x), x)
+
+
 def test_real_usps_is_the_same_in_both_forms(tmp_path: Path) -> None:
     """The HDF5 values, written as LIBSVM writes them, come back bit for bit."""
     samples = DATASETS["usps"]().load([real("usps")]).select("test")

@@ -29,35 +29,35 @@ def images(value: float, count: int = 8) -> torch.Tensor:
 def test_history_fills_then_evicts() -> None:
     model = build()
     for push in range(1, 6):
-        model.remember(images(push / 10), torch.zeros(4))
-        assert model.kept == min(4 * push, 20)
-    np.testing.assert_allclose(model.past[:, 0, 0, 0], np.repeat([0.1, 0.2, 0.3, 0.4, 0.5], 4), rtol=1e-6)
-    model.remember(images(0.9), torch.tensor([0.0, 0.26, 0.5, 0.99]))
-    assert model.kept == 20
-    replaced = np.flatnonzero(np.isclose(model.past[:, 0, 0, 0], 0.9))
+        model.history.add(images(push / 10), torch.zeros(4))
+        assert model.history.kept == min(4 * push, 20)
+    np.testing.assert_allclose(model.history.past[:, 0, 0, 0], np.repeat([0.1, 0.2, 0.3, 0.4, 0.5], 4), rtol=1e-6)
+    model.history.add(images(0.9), torch.tensor([0.0, 0.26, 0.5, 0.99]))
+    assert model.history.kept == 20
+    replaced = np.flatnonzero(np.isclose(model.history.past[:, 0, 0, 0], 0.9))
     assert list(replaced) == [0, 5, 10, 19]
 
 
 def test_half_of_what_the_critic_sees_is_past() -> None:
     model = build()
     shown = torch.tensor([0.0, 0.3, 0.6, 0.99])
-    assert torch.equal(model.with_history(images(0.5), shown), images(0.5)), "an empty history shows nothing"
-    model.remember(images(-1.0), torch.zeros(4))
-    mixed = model.with_history(images(0.5), shown)
+    assert torch.equal(model.history.mixed(images(0.5), shown), images(0.5)), "an empty history shows nothing"
+    model.history.add(images(-1.0), torch.zeros(4))
+    mixed = model.history.mixed(images(0.5), shown)
     assert torch.equal(mixed[:4], images(-1.0, 4)) and torch.equal(mixed[4:], images(0.5, 4))
 
 
 def test_history_is_switched_off() -> None:
     model = build(history=0)
     fit(model, model.streams(images(0.0), images(0.5)), Budget(steps=2, precision="float32"), 0)
-    assert torch.equal(model.with_history(images(0.5), torch.rand(4)), images(0.5))
+    assert torch.equal(model.history.mixed(images(0.5), torch.rand(4)), images(0.5))
 
 
 def test_the_history_holds_refined_images_only_after_steps() -> None:
     model = build()
     fit(model, model.streams(images(-0.5, 30), images(0.5, 30)), Budget(steps=3, precision="float32"), 0)
-    assert model.kept == 12
-    assert (model.past[:12].abs().sum((1, 2, 3)) > 0).all() and (model.past[12:] == 0).all()
+    assert model.history.kept == 12
+    assert (model.history.past[:12].abs().sum((1, 2, 3)) > 0).all() and (model.history.past[12:] == 0).all()
 
 
 def test_an_untrained_refiner_is_the_identity() -> None:

@@ -1,0 +1,144 @@
+"""A study's table of unsupervised domain adaptation: labels of one domain, accuracy in the other.
+
+    python -m pipelines.evaluate.domains studies/digits_domains
+
+Reads ``evaluate.domains`` of the params.yaml in the study's folder, what classify wrote for its tasks, and the
+models it names, whose own classifiers answer for the test split. Writes into the study's folder, both or none,
+``results.csv`` (study, task, arm, seed, metric, value, and what it cost) and ``summary.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from domain import models
+from domain.config import Config, NonNegative
+from domain.errors import InputError
+from domain.metrics.classification import paired_interval, scores, summary
+from domain.samples import SampleFile
+from domain.space import Space
+from domain.system import CanClassify
+from domain.view import study
+from pipelines import stage
+from pipelines.classify import table
+from pipelines.evaluate import none_or_all, runs
+from pipelines.evaluate.runs import Cost, Entry
+
+RESULTS = ("study", "task", "arm", "seed", "metric", "value", *Cost._fields)
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Task(Config):
+    """One direction under one protocol.
+
+    Attributes:
+        test: sample file whose test split classify and the models answer for.
+        models: arm → folder with one model a seed; each classifies by itself.
+        published: arm → accuracy in percent.
+    """
+
+    test: str
+    models: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, NonNegative] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Domains(Config):
+    """``evaluate.domains`` of a study.
+
+    Attributes:
+        title: of the summary.
+        tasks: folders of data/classified → what else to know of them.
+        floor: the arm that the others are compared with, seed by seed.
+        rests_on: sentences that end the summary.
+    """
+
+    title: str
+    tasks: Mapping[str, Task]
+    floor: str
+    rests_on: tuple[str, ...] = ()
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder = Path(arguments.study)
+    config = stage.parameters(Domains, (folder / "params.yaml").as_posix(), "evaluate", "domains")
+    entries = {name: measured(name, task, config.floor) for name, task in config.tasks.items()}
+    with none_or_all(folder) as new:
+        table(new("results.csv"), RESULTS, rows(folder.name, entries))
+        new("summary.md").write_text(page(config, entries))
+
+
+def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
+    """Every arm of one task: those of classify, then the models' own classifiers."""
+    entries = {entry.method: entry for entry in runs.read(name, labels=0)}
+    if floor not in entries:
+        raise InputError(f"evaluate.domains.floor: {name} has no arm {floor!r}; name one of {', '.join(entries)}")
+    for arm, folder in task.models.items():
+        if arm in entries:
+            raise InputError(f"evaluate.domains.tasks.{name}.models: classify has an arm {arm!r} too; rename one")
+        answers = {seed: answer(Path(folder) / seed, task.test) for seed in entries[floor].probabilities}
+        entries[arm] = Entry(name, arm, 0, entries[floor].truth, answers, {seed: Cost() for seed in answers})
+    return entries
+
+
+def answer(directory: Path, test: str) -> np.ndarray:
+    """A model's class probabilities of the test split of a sample file, (N, K)."""
+    model = models.load(directory)
+    if not isinstance(model, CanClassify):
+        raise InputError(f"{directory}: does not classify; name a model that does, or take it from the table")
+    samples = SampleFile(test, "test").read()
+    model.space.require(Space.of(samples), str(directory), test)
+    return torch.cat([model.classify(x) for x in model.space.encode(samples.x).split(BATCH)]).numpy()
+
+
+def rows(name: str, tasks: Mapping[str, Mapping[str, Entry]]) -> Iterable[tuple[object, ...]]:
+    """The rows of ``results.csv``."""
+    for task, entries in tasks.items():
+        for arm, entry in entries.items():
+            for seed, probabilities in entry.probabilities.items():
+                cost = entry.costs[seed]
+                for metric, value in scores(entry.truth, probabilities).items():
+                    yield name, task, arm, seed, metric, f"{value:.6g}", *("" if c is None else c for c in cost)
+
+
+def page(config: Domains, tasks: Mapping[str, Mapping[str, Entry]]) -> str:
+    """``summary.md``."""
+    text = "Accuracy in percent on the target's test split, over seeds; no target label was used but by the ceiling."
+    parts = [f"# {config.title}", text]
+    for name, entries in tasks.items():
+        accuracy = {arm: percent(entry) for arm, entry in entries.items()}
+        lines = [
+            line(arm, values, accuracy[config.floor], config.tasks[name].published.get(arm))
+            for arm, values in sorted(accuracy.items(), key=lambda item: item[1].mean())
+        ]
+        columns = ["arm", "mean ± sd", "worst", "each seed", f"more than {study.name(config.floor)} (95 %)", "published"]
+        parts += [f"## {study.name(name)}", study.table(columns, lines)]
+    return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in config.rests_on)]) + "\n"
+
+
+def percent(entry: Entry) -> np.ndarray:
+    """The accuracy of each seed, (n,), in percent."""
+    return np.array([100 * scores(entry.truth, p)["accuracy"] for p in entry.probabilities.values()])
+
+
+def line(arm: str, values: np.ndarray, floor: np.ndarray, published: float | None) -> list[str]:
+    """One arm of a task."""
+    over = summary(values)
+    gain = ""
+    if len(values) > 1 and values is not floor:
+        paired = paired_interval(values, floor)
+        gain = f"{paired['mean']:+.2f} ({paired['low']:+.2f} to {paired['high']:+.2f})"
+    cells = [study.name(arm), study.spread(float(values.mean()), over["sd"]), study.number(float(values.min()))]
+    return [*cells, " ".join(map(study.number, values)), gain, "" if published is None else study.number(published)]
+
+
+if __name__ == "__main__":
+    made = stage.parser(__name__, reads_parameters=False, study="folder of the study, with its params.yaml")
+    stage.run(main, made)
