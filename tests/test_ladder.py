@@ -14,7 +14,7 @@ LADDER = (
     ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "matter", "materials", "samples", "space"),
     ("nets", "objectives", "formats"),
     ("system", "training", "together", "ensemble"),
-    ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
+    ("datasets", "simulators", "generators", "refiners", "classifiers", "regressors", "surrogates", "metrics"),
     ("models", "estimators", "view"),
 )
 RUNG = {name: k for k, names in enumerate(LADDER) for name in names}

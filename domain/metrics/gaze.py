@@ -41,12 +41,3 @@ def scores(truth: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
         "within_7_degrees": float((error <= 7).mean()),
     }
 
-
-def floor(truth: np.ndarray, known: np.ndarray) -> dict[str, float]:
-    """:func:`scores` of one guess for all: the mean of the training targets.
-
-    Args:
-        truth: (N, 2) as in :func:`angular_error`.
-        known: the targets that were trained on, (M, 2).
-    """
-    return scores(truth, np.broadcast_to(np.asarray(known, np.float64).mean(0), np.shape(truth)))
