@@ -11,7 +11,9 @@ import pytest
 
 from domain import models
 from domain.metrics import gaze
+from domain.samples import About, Samples, write
 from pipelines import regress, stage
+from pipelines.evaluate import regression
 
 Pipeline = Callable[[str], None]
 
@@ -85,3 +87,62 @@ def test_what_a_user_can_mend_is_one_sentence(
     with pytest.raises(SystemExit, match=message):
         pipeline("regress eyes out")
     assert not Path("out").exists()
+
+
+TABLE = """
+evaluate:
+  regression:
+    title: Eyes
+    task: eyes
+    metrics: [degrees]
+    differences: [refined - raw]
+    looks: {real: real.h5, sets: {raw: "raw-{seed}.h5", same: real.h5}, count: 40, judge: {width: 8, folds: 2, epochs: 20}}
+    rests_on: [Nothing much.]
+"""
+RESULTS = """arm,seed,metric,value
+raw,0,degrees,10
+raw,0,floor_degrees,16
+raw,1,degrees,12
+raw,1,floor_degrees,16
+refined,0,degrees,7
+refined,0,floor_degrees,16
+refined,1,degrees,9
+refined,1,floor_degrees,16
+"""
+
+
+def images(path: Path, level: int) -> None:
+    x = np.random.default_rng(level).integers(level, level + 50, (40, 1, 4, 4), np.uint8)
+    write(path, Samples(x, About("image", (0, 255))))
+
+
+def test_the_table_of_a_study(tmp_path: Path, pipeline: Pipeline) -> None:
+    (tmp_path / "studies/eyes").mkdir(parents=True)
+    (tmp_path / "studies/eyes/params.yaml").write_text(TABLE)
+    with pytest.raises(SystemExit, match="data/regressed/eyes/results.csv: no such file; run `dvc repro studies/eyes"):
+        pipeline("evaluate.regression studies/eyes")
+    (tmp_path / "data/regressed/eyes").mkdir(parents=True)
+    (tmp_path / "data/regressed/eyes/results.csv").write_text(RESULTS)
+    for name, level in (("real", 0), ("raw-0", 200), ("raw-1", 200)):
+        images(tmp_path / f"{name}.h5", level)
+    pipeline("evaluate.regression studies/eyes")
+    with open("studies/eyes/results.csv", newline="") as stream:
+        found = list(csv.DictReader(stream))
+    assert list(found[0])[:5] == ["study", "arm", "seed", "metric", "value"] and len(found) == 8 + 4
+    auc = {(row["arm"], row["seed"]): float(row["value"]) for row in found if row["metric"] == "auc"}
+    assert auc["raw", "0"] == auc["raw", "1"] == 1 and auc["same", "0"] < 0.8
+    page = Path("studies/eyes/summary.md").read_text()
+    assert "| raw | 11.000 ± 1.414 | 16.000 ± 0.000 |" in page
+    assert "| refined - raw | -3.000 | -3.000 to -3.000 |" in page and "- Nothing much." in page
+
+
+def test_the_study_of_eyes_is_well_formed() -> None:
+    """Its parameters parse, and every file an arm or a look names is made by one of its stages."""
+    file = str(Path(__file__).resolve().parents[2] / "studies/eyes/params.yaml")
+    config = stage.parameters(regress.Regress, file, "regress", "eyes")
+    for name, arm in config.arms.items():
+        arm.check(name)
+    assert len({(arm.only, arm.options["epochs"], arm.options["width"]) for arm in config.arms.values()}) == 1
+    looks = stage.parameters(regression.Regression, file, "evaluate", "regression").looks
+    named = {config.test, looks.real, *looks.sets.values(), *(arm.samples for arm in config.arms.values())}
+    assert named == {*(f"data/simulated/eyes_{part}.h5" for part in ("plain", "real", "test")), "data/refined/eyes-{seed}.h5"}
