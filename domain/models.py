@@ -21,6 +21,7 @@ from domain.errors import InputError
 from domain.files import digest, read_json, write_json
 from domain.generators import GENERATORS
 from domain.refiners import REFINERS
+from domain.regressors import NETWORKS as REGRESSIONS
 from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.system import System, capabilities
@@ -31,6 +32,7 @@ FAMILIES: dict[str, dict[str, type[System]]] = {
     "generator": GENERATORS,
     "refiner": REFINERS,
     "classifier": NETWORKS,
+    "regressor": REGRESSIONS,
     "surrogate": SURROGATES,
 }
 

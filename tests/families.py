@@ -12,6 +12,9 @@ IMAGES = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=3)
 SHOWERS = Space("shower", (CALOGAN.cells,), (0.0, 2e5), condition=("energy",), units=("GeV",))
 JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt"), units=("GeV", "GeV"))
 
+TURNED = Space("image", (1, 8, 8), (0.0, 16.0), condition=("yaw", "pitch"), units=("degree", "degree"))
+ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
+
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 SMALL = {  # where the published networks are large
@@ -36,6 +39,6 @@ SMALL = {  # where the published networks are large
 def build(role: str, name: str, seed: int = 0) -> System:
     """An untrained system of a registered family."""
     family = models.FAMILIES[role][name]
-    space = SPACES.get(name, SHOWERS if role == "surrogate" else IMAGES)
+    space = SPACES.get(name, ROLES.get(role, IMAGES))
     with scoped_seed(seed, "start values"):
         return family(family.Config.parse(SMALL.get(name), name), space)

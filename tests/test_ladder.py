@@ -11,10 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Each rung may import the rungs below it. Modules of the ground floor may also import each other.
 LADDER = (
-    ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "matter", "materials", "samples", "space"),
+    ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "matter", "materials", "samples", "space"),
     ("nets", "objectives", "formats"),
     ("system", "training", "together", "ensemble"),
-    ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
+    ("datasets", "simulators", "generators", "refiners", "classifiers", "regressors", "surrogates", "metrics"),
     ("models", "estimators", "view"),
 )
 RUNG = {name: k for k, names in enumerate(LADDER) for name in names}

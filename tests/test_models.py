@@ -38,7 +38,8 @@ def outputs(model: System) -> dict[str, torch.Tensor]:
         "translates": lambda: model.translate(x, torch_generator(0, "z")),
         "classifies": lambda: model.classify(x),
     }
-    return {name: call() for name, call in calls.items() if name in capabilities(model)}
+    known = {name: call() for name, call in calls.items() if name in capabilities(model)}
+    return {**known, "predicts": model.predict(x)} if hasattr(model, "predict") else known
 
 
 @pytest.mark.parametrize("role, family", FAMILY)

@@ -21,9 +21,11 @@ from domain.datasets.cifar10 import Cifar10
 from domain.datasets.digits import Digits
 from domain.datasets.frey import Frey
 from domain.datasets.mnist import Mnist
+from domain.datasets.mpiigaze import MpiiGaze
 from domain.datasets.own import Own
 from domain.datasets.svhn import Svhn
 from domain.datasets.tpc import Tpc
+from domain.datasets.unityeyes import UnityEyes
 from domain.datasets.usps import Usps
 from domain.samples import About, Samples
 
@@ -46,5 +48,7 @@ DATASETS: dict[str, type] = {
     "svhn": Svhn,
     "frey": Frey,
     "tpc": Tpc,
+    "mpiigaze": MpiiGaze,
+    "unityeyes": UnityEyes,
     "own": Own,
 }

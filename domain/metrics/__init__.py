@@ -15,6 +15,8 @@ file                  what it measures                                          
 ``showers``           calorimeter observables, features made of them, and the      cells in MeV
                       energy response
 ``jets``              jet mass, transverse momentum, N-subjettiness                jet images in GeV
+``regression``        errors of each target, and the guess that costs nothing         targets
+``gaze``              the angle between estimated and true directions of gaze       yaw and pitch
 ``speed``             seconds a call, measured                                     a function
 ``base``              two halves of one set, to take a floor from
 ====================  ===========================================================  ====================

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from domain.samples import About, Samples
 from domain.simulators.cascade import Cascade
+from domain.simulators.eyes import Eyes
 from domain.simulators.gflash import GFlash
 from domain.simulators.jets import Jets
 from domain.simulators.own import Own
@@ -34,6 +35,7 @@ class Simulator(Protocol):
 
 SIMULATORS = {
     "strokes": Strokes,
+    "eyes": Eyes,
     "jets": Jets,
     "gflash": GFlash,
     "cascade": Cascade,

@@ -19,12 +19,14 @@ from domain.errors import InputError
 from domain.generators import GENERATORS
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
+from domain.regressors import NETWORKS as REGRESSIONS
+from domain.regressors import REGRESSORS
 from domain.samples import About, Samples, check
 from domain.simulators import SIMULATORS
 from domain.surrogates import SURROGATES
 from domain.system import CAPABILITIES, CanSample, CanTranslate, Player, System, capabilities
 from domain.training import Budget, fit
-from tests.families import IMAGES, build
+from tests.families import IMAGES, TURNED, build
 
 NETWORK_FAMILIES = [
     pytest.param(role, name, id=f"{role}-{name}") for role, table in models.FAMILIES.items() for name in table
@@ -43,6 +45,8 @@ def data(role: str, system: System) -> dict:
         condition = torch.from_numpy(energy).repeat(1, len(system.space.condition))
         given = {"label": torch.arange(200) % max(1, system.space.classes), "condition": condition}
         return system.streams(torch.from_numpy(cells.astype(np.float32)), **{name: given[name] for name in system.given})
+    if role == "regressor":
+        return system.streams(x, x.flatten(1)[:, :2])
     return system.streams(x, x.flip(0), label) if role == "refiner" else system.streams(x, label)
 
 
@@ -56,7 +60,7 @@ def outputs(system: System) -> list[torch.Tensor]:
     """Everything a system can do, with fixed seeds and inputs."""
     generator = torch_generator(0, "test")
     x = torch.linspace(-1, 1, 5 * 64).reshape(5, *IMAGES.shape)
-    results = []
+    results = [system.predict(x)] if hasattr(system, "predict") else []
     if isinstance(system, CanSample):
         results.append(system.sample(5, generator))
     for name in set(capabilities(system)) - {"samples"}:
@@ -143,8 +147,9 @@ def test_saved_and_loaded(role: str, name: str, tmp_path: Path) -> None:
 def test_promises(role: str, name: str) -> None:
     """Seeded, finite, of the right shape; each role has the capability it exists for."""
     system = trained(role, name)
-    wanted = {"generator": "samples", "refiner": "translates", "classifier": "classifies", "surrogate": "samples"}[role]
-    assert wanted in capabilities(system) and set(capabilities(system)) <= set(CAPABILITIES)
+    wanted = {"generator": "samples", "refiner": "translates", "classifier": "classifies", "surrogate": "samples"}
+    assert role == "regressor" or wanted[role] in capabilities(system)
+    assert set(capabilities(system)) <= set(CAPABILITIES)
     for a, b in zip(outputs(system), outputs(system), strict=True):
         assert torch.equal(a, b) and torch.isfinite(a).all() and len(a) == 5
     if isinstance(system, CanSample):
@@ -160,6 +165,12 @@ def test_probabilities(name: str) -> None:
     p = trained("classifier", name).classify(torch.zeros(7, *IMAGES.shape))
     assert p.shape == (7, IMAGES.classes)
     torch.testing.assert_close(p.sum(1), torch.ones(7))
+
+
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_predictions(name: str) -> None:
+    values = trained("regressor", name).predict(torch.zeros(7, *TURNED.shape))
+    assert values.shape == (7, 2) and torch.isfinite(values).all()
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -199,7 +210,7 @@ def test_one_line_a_family() -> None:
     """Every family's file stands in its folder's table."""
     root = Path(inspect.getfile(models)).parent
     tables = {"generators": GENERATORS, "refiners": REFINERS, "surrogates": SURROGATES, "simulators": SIMULATORS,
-              "datasets": DATASETS, "classifiers": CLASSIFIERS}
+              "datasets": DATASETS, "classifiers": CLASSIFIERS, "regressors": REGRESSORS}
     shared = {"__init__", "base", "download", "raw"}
     for folder, table in tables.items():
         files = {path.stem for path in (root / folder).glob("*.py")} - shared

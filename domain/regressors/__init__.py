@@ -1,0 +1,14 @@
+"""Regressors: scikit-learn estimators that learn a sample's conditions, such as gaze or energy; one method a file.
+
+``REGRESSORS`` names the estimators, ``NETWORKS`` the systems behind them, as a model directory stores them.
+"""
+
+from domain.regressors.supervised import SupervisedRegression, SupervisedRegressor
+
+REGRESSORS = {
+    "supervised": SupervisedRegressor,
+}
+
+NETWORKS = {
+    "supervised": SupervisedRegression,
+}
