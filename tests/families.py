@@ -15,6 +15,7 @@ JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 SMALL = {  # where the published networks are large
+    "simgan": {"width": 8, "critic_first": 2},
     "flow": {**TWO_STEP, "couplings": 2, "width": 16},
     "flow_matching": {**TWO_STEP, "blocks": 1, "width": 16, "steps": 2},
     "vae_flow": {**TWO_STEP, "latent": 4, "width": 16, "couplings": 1, "couplings_width": 8},
