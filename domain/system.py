@@ -159,8 +159,12 @@ class CanTranslate(Protocol):
 class CanWarp(Protocol):
     """Translates, and says where each pixel came from, so that labels of places move along."""
 
+    @property
+    def warps(self) -> bool:
+        """Whether it so configured moves pixels at all."""
+
     def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """x: (N, C, H, W) → the same shape, and a grid (N, H, W, 2) as in ``nets/warp.py``; None if all stay."""
+        """x: (N, C, H, W) → the same shape, and a grid (N, H, W, 2) as in ``nets/warp.py``, or None."""
 
 
 @runtime_checkable

@@ -48,6 +48,12 @@ def warped_points(points: Tensor, grid: Tensor) -> Tensor:
     return (found + 1) / 2 * size
 
 
+def mapped(places: Tensor, linear: Tensor) -> Tensor:
+    """Places (H, W, 2) under linear maps (N, 2, 2), (N, H, W, 2); no matrix product, which autocast would round."""
+    first, second = linear[:, None, None].unbind(-2)
+    return places[..., :1] * first + places[..., 1:] * second
+
+
 class SmoothWarp(nn.Module):
     """Predicts a warp of each image: an affine map and a displacement field (a spatial transformer,
     Jaderberg et al. 2015, arXiv 1506.02025). It starts as the identity.
@@ -76,9 +82,8 @@ class SmoothWarp(nn.Module):
         linear, shift = moves[:, :4].unflatten(1, (2, 2)), moves[:, None, None, 4:6]
         field = moves[:, 6:].unflatten(1, (2, self.nodes, self.nodes))
         fine = interpolate(field, x.shape[-2:], mode="bicubic", align_corners=True).movedim(1, -1)
-        grid = self.pixels + torch.einsum("hwi,nij->nhwj", self.pixels, linear) + shift + fine
-        coarse = torch.einsum("hwi,nij->nhwj", self.places, linear) + field.movedim(1, -1)
-        return grid, self._strain(coarse)
+        grid = self.pixels + mapped(self.pixels, linear) + shift + fine
+        return grid, self._strain(mapped(self.places, linear) + field.movedim(1, -1))
 
     def _strain(self, displacement: Tensor) -> Tensor:
         """Mean of ‖∇u‖² over displacements u between neighbouring nodes, (N, nodes, nodes, 2) → (N,)."""

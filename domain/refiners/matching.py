@@ -205,11 +205,17 @@ class Matching(System):
         """x: (N, C, H, W) in [−1, 1] → the same shape and range. Deterministic."""
         return self.translate_with_grid(x, generator)[0]
 
+    @property
+    def warps(self) -> bool:
+        """Whether pixels move."""
+        return self.config.geometry
+
     @torch.no_grad()
     def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """The same, and where the pixels came from, (N, H, W, 2); None without ``geometry``."""
-        grid = self._grid(x) if self.config.geometry else None
-        x = x if grid is None else warped(x, grid)
-        x = self._widened(x) if self.config.width else x
-        x = blurred(x, self.deviation) if self.config.blur else x
-        return (matched(x, self.levels) if self.config.grey else x).clamp(-1, 1), grid
+        with torch.autocast(x.device.type, enabled=False):  # rounding would lift the background
+            grid = self._grid(x) if self.config.geometry else None
+            x = x if grid is None else warped(x, grid)
+            x = self._widened(x) if self.config.width else x
+            x = blurred(x, self.deviation) if self.config.blur else x
+            return (matched(x, self.levels) if self.config.grey else x).clamp(-1, 1), grid

@@ -276,6 +276,11 @@ class SimGAN(System):
         """Refine images: (N, C, H, W) in [−1, 1] → the same shape and range."""
         return self.translate_with_grid(x, generator)[0]
 
+    @property
+    def warps(self) -> bool:
+        """Whether pixels move."""
+        return self.config.warp > 0
+
     @torch.no_grad()
     def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """The same, and where the pixels came from, (N, H, W, 2) as in ``nets/warp.py``; None without a warp."""
