@@ -96,11 +96,18 @@ class Arm(Method):
         samples: sample file it learns from.
         labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
+        unlabelled: another sample file, whose training samples are seen too, without their labels: the real
+            ones beside simulated ``samples``.
     """
 
     samples: str
     labels: Natural = 0
     only: Natural = 0
+    unlabelled: str = ""
+
+    def sources(self) -> list[Path]:
+        """The sample files that it learns from."""
+        return [Path(name) for name in (self.samples, self.unlabelled) if name]
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Classify, arguments.params, "classify", arguments.task)
     check(config, f"{arguments.params}: classify.{arguments.task}")
     out = Path(arguments.out)
-    provenance = stage.inputs(*{Path(config.test): 0, **{Path(arm.samples): 0 for arm in config.arms.values()}})
+    provenance = stage.inputs(*{Path(config.test): 0, **{path: 0 for arm in config.arms.values() for path in arm.sources()}})
     test = test_samples(config)
     runs = [
         Run(out.name, name, arm, seed, provenance, config.validate)
@@ -166,7 +173,8 @@ def test_samples(config: Classify) -> Samples:
     if test.label is None or not len(test) or test.label.min() < 0:
         raise InputError(f"{config.test}: its split {split!r} must hold samples with a 'label'; prepare it")
     for arm in config.arms.values():
-        Space.of(test).require(Space.of(SampleFile(arm.samples)), f"the test of {config.test}", arm.samples)
+        for path in arm.sources():
+            Space.of(test).require(Space.of(SampleFile(path)), f"the test of {config.test}", str(path))
     return test
 
 
@@ -206,6 +214,9 @@ def train(run: Run, test: Samples) -> np.ndarray:
     checkpoint = run.folder / "checkpoint.safetensors"
     X, y, rows = labelled(training_samples(Path(run.arm.samples)), run.arm, run.seed)
     write_json(run.folder / "labelled.json", rows[y >= 0].tolist() if run.arm.labels else [])
+    if run.arm.unlabelled:
+        others = training_samples(Path(run.arm.unlabelled)).x.astype(np.float32)
+        X, y = np.concatenate([X, others]), np.concatenate([y, np.full(len(others), -1)])
     classifier = run.arm.build()
     is_network = isinstance(classifier, NetworkClassifier)
     if is_network:
