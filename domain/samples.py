@@ -10,6 +10,7 @@ One HDF5 file holds N samples:
 ``mask``       (N, H, W) uint8     per-pixel label, such as a stroke's centre line
 ``truth``      (N,) int64          the class behind a label of −1: for ceilings and for
                                    drawing other labelled sets, never for training
+``origin``     (N,) int64          row of the sample it was made from, in the file it was made from
 =============  ==================  =====================================================
 
 All but ``x`` are optional. :class:`About` says what the file is and where it came from.
@@ -39,8 +40,10 @@ from domain.files import whole_file
 
 SCHEMA = 1
 SPLITS = ("train", "validation", "test")
-COLUMNS = ("x", "label", "condition", "split", "mask", "truth")
-TYPES = {"label": np.int64, "condition": np.float32, "split": np.int8, "mask": np.uint8, "truth": np.int64}
+COLUMNS = ("x", "label", "condition", "split", "mask", "truth", "origin")
+TYPES = {
+    "label": np.int64, "condition": np.float32, "split": np.int8, "mask": np.uint8, "truth": np.int64, "origin": np.int64
+}
 
 Kind = Literal["image", "shower", "jet", "table"]
 
@@ -83,6 +86,7 @@ class Samples:
     split: np.ndarray | None = None
     mask: np.ndarray | None = None
     truth: np.ndarray | None = None
+    origin: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in TYPES.items():
@@ -113,7 +117,7 @@ def check(samples: Samples, where: str) -> None:
     for name, column in samples.columns.items():
         if len(column) != len(x):
             raise InputError(f"{where}: {name!r} has {len(column)} rows, 'x' has {len(x)}; make them equal")
-        if name in ("label", "split", "truth") and column.ndim != 1:
+        if name in ("label", "split", "truth", "origin") and column.ndim != 1:
             raise InputError(f"{where}: {name!r} has shape {column.shape}, must be ({len(x)},); flatten it")
     if x.ndim < 2 or not (np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer)):
         raise InputError(f"{where}: 'x' must be numbers of shape (N, ...), not {x.dtype} {x.shape}")

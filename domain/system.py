@@ -11,7 +11,7 @@ What a trained system can do is said by the protocols at the end, its *capabilit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -99,6 +99,10 @@ class System(nn.Module):
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         """Measure what sampling needs, such as normalisation statistics, after the last step."""
 
+    def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """What the training curves say went wrong, a sentence each with its mend; none by default."""
+        return []
+
 
 class Density(NamedTuple):
     """log p(x) in nats, (N,), and whether it is exact, a lower bound, or an estimate."""
@@ -149,6 +153,18 @@ class CanTranslate(Protocol):
 
     def translate(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """x: (N, *shape) → (N, *shape)."""
+
+
+@runtime_checkable
+class CanWarp(Protocol):
+    """Translates, and says where each pixel came from, so that labels of places move along."""
+
+    @property
+    def warps(self) -> bool:
+        """Whether it so configured moves pixels at all."""
+
+    def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """x: (N, C, H, W) → the same shape, and a grid (N, H, W, 2) as in ``nets/warp.py``, or None."""
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import gc
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +65,7 @@ def fit(
     checkpoint: Path | None = None,
     save_seconds: float = 20.0,
     progress: str | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> History:
     """Train ``system`` in place and return its history, one row per ``log_every`` rounds.
 
@@ -76,17 +77,24 @@ def fit(
         device: where to train.
         checkpoint: a file to resume from, and to save to every ``save_seconds``.
         progress: title of a progress bar on a terminal, none without.
+        watch: called after every round with the number of rounds so far; it must change nothing.
 
     Raises:
         NotFinite: a term is NaN or infinite; names round, player and term. The checkpoint keeps
             the last finite state.
     """
     run = Run([system], [data], budget, [seed], torch.device(device))
-    complete(run, checkpoint, save_seconds, progress)
+    complete(run, checkpoint, save_seconds, progress, watch)
     return run.histories[0]
 
 
-def complete(run: Run, checkpoint: Path | None, save_seconds: float, progress: str | None) -> None:
+def complete(
+    run: Run,
+    checkpoint: Path | None,
+    save_seconds: float,
+    progress: str | None,
+    watch: Callable[[int], None] | None = None,
+) -> None:
     """Play every round that is left, keep the books, and finish; arguments as in :func:`fit`."""
     if checkpoint is None or not run.resume(checkpoint):
         run.start()
@@ -99,6 +107,8 @@ def complete(run: Run, checkpoint: Path | None, save_seconds: float, progress: s
             bar.update()
             if run.round % run.budget.log_every == 0 or run.round == steps:
                 bar.set_postfix(run.log())
+            if watch is not None:
+                watch(run.round)
             if checkpoint is not None and time.monotonic() - saved > save_seconds:
                 run.save(checkpoint)
                 saved = time.monotonic()

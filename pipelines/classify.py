@@ -96,15 +96,18 @@ class Arm(Method):
         samples: sample file it learns from; ``{seed}`` in it stands for the seed, where each has a file of its own.
         labels: how many balanced labels it sees, drawn anew for each seed; 0 for all.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
+        unlabelled: another sample file, whose training samples are seen too, without their labels: the real
+            ones beside simulated ``samples``.
     """
 
     samples: str
     labels: Natural = 0
     only: Natural = 0
+    unlabelled: str = ""
 
-    def file(self, seed: int) -> Path:
-        """What one seed learns from."""
-        return Path(self.samples.replace("{seed}", str(seed)))
+    def sources(self, seed: int) -> list[Path]:
+        """The sample files that one seed learns from."""
+        return [Path(name.replace("{seed}", str(seed))) for name in (self.samples, self.unlabelled) if name]
 
 
 @dataclass(frozen=True)
@@ -130,9 +133,8 @@ def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Classify, arguments.params, "classify", arguments.task)
     check(config, f"{arguments.params}: classify.{arguments.task}")
     out = Path(arguments.out)
-    provenance = stage.inputs(
-        *dict.fromkeys([Path(config.test), *(arm.file(seed) for arm in config.arms.values() for seed in config.seeds)])
-    )
+    paths = [path for arm in config.arms.values() for seed in config.seeds for path in arm.sources(seed)]
+    provenance = stage.inputs(*dict.fromkeys([Path(config.test), *paths]))
     test = test_samples(config)
     runs = [
         Run(out.name, name, arm, seed, provenance, config.validate)
@@ -172,8 +174,8 @@ def test_samples(config: Classify) -> Samples:
     if test.label is None or not len(test) or test.label.min() < 0:
         raise InputError(f"{config.test}: its split {split!r} must hold samples with a 'label'; prepare it")
     for arm in config.arms.values():
-        file = arm.file(config.seeds[0])
-        Space.of(test).require(Space.of(SampleFile(file)), f"the test of {config.test}", str(file))
+        for path in arm.sources(config.seeds[0]):
+            Space.of(test).require(Space.of(SampleFile(path)), f"the test of {config.test}", str(path))
     return test
 
 
@@ -211,8 +213,11 @@ def probabilities(run: Run, test: Samples) -> np.ndarray:
 def train(run: Run, test: Samples) -> np.ndarray:
     """Train one arm with one seed, resuming where it was killed; class probabilities (N, K)."""
     checkpoint = run.folder / "checkpoint.safetensors"
-    X, y, rows = labelled(training_samples(run.arm.file(run.seed)), run.arm, run.seed)
+    X, y, rows = labelled(training_samples(run.arm.sources(run.seed)[0]), run.arm, run.seed)
     write_json(run.folder / "labelled.json", rows[y >= 0].tolist() if run.arm.labels else [])
+    if run.arm.unlabelled:
+        others = training_samples(Path(run.arm.unlabelled)).x.astype(np.float32)
+        X, y = np.concatenate([X, others]), np.concatenate([y, np.full(len(others), -1)])
     classifier = run.arm.build()
     is_network = isinstance(classifier, NetworkClassifier)
     if is_network:

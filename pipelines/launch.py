@@ -82,9 +82,10 @@ def raw_folders(download: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def executor() -> Iterator[Executor]:
-    """The executor that the environment names."""
+    """The executor that the environment names; a worker runs its own tasks itself."""
     name = os.environ.get("SIMULACRA_EXECUTOR") or "processes"
-    if name == "serial" or (name == "processes" and workers() == 1):
+    is_worker = multiprocessing.parent_process() is not None
+    if name == "serial" or is_worker or (name == "processes" and workers() == 1):
         yield Serial()
         return
     if name == "processes":

@@ -4,6 +4,8 @@ system to a model directory that survives being killed."""
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,8 @@ from domain.space import Space
 from domain.system import Stream, System
 from domain.training import Budget, fit
 from pipelines import launch, stage
+
+PICTURES = 4  # of a training, the last of which is the stage's own
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,21 @@ class Learn(Config):
 
 @contextlib.contextmanager
 def model_directory(
-    model: System, data: Mapping[str, Stream], config: Learn, out: Path, inputs: Mapping[str, str]
+    model: System,
+    data: Mapping[str, Stream],
+    config: Learn,
+    out: Path,
+    inputs: Mapping[str, str],
+    draw: Callable[[Path], None] | None = None,
 ) -> Iterator[Path]:
-    """Train, save, and yield the directory for the stage to add to; it appears whole at the end."""
-    provenance = {"seed": config.seed, "inputs": dict(inputs)}
+    """Train, save, and yield the directory for the stage to add to; it appears whole at the end.
+
+    What the model's own alarms say of the training is a warning, and stands in its provenance. ``draw``
+    makes a picture of the model as it stands: one at each quarter of the training, ``step-<rounds>.png``.
+    """
+    provenance: dict[str, Any] = {"seed": config.seed, "inputs": dict(inputs)}
+    steps = config.budget.steps
+    drawn = {steps * k // PICTURES: f"step-{steps * k // PICTURES:06d}.png" for k in range(1, PICTURES)} if draw else {}
     with stage.scratch(out, config.as_dict(), provenance) as folder, whole_directory(out) as partial:
         history = fit(
             model,
@@ -60,7 +75,14 @@ def model_directory(
             checkpoint=folder / "checkpoint.safetensors",
             save_seconds=launch.checkpoint_seconds(),
             progress=out.name,
+            watch=lambda rounds: draw(folder / drawn[rounds]) if rounds in drawn else None,
         )
+        for name in drawn.values():
+            if (folder / name).exists():
+                shutil.copy(folder / name, partial / name)
+        if alarms := model.alarms(history):
+            provenance["alarms"] = alarms
+            print(f"warning: {out.name}: {'; also '.join(alarms)}", file=sys.stderr)
         models.save(partial, model.cpu().requires_grad_(False), history, provenance)
         yield partial
 

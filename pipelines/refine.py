@@ -4,10 +4,20 @@
         data/refined/strokes-digits.h5 data/models/strokes-digits-simgan
 
 Reads simulated samples, the training split of real ones (never their labels), and
-``refine.<name>`` of the parameter file. Of simulated samples that have splits the training split is
-learned from; a refiner that learns from pairs takes row k of both. Writes the refined samples, one for
-each simulated one and in the same order (``-`` for none), and the refiner as a model directory. With
-``seeds`` both are folders with one file, <seed>.h5, and one model a seed.
+``refine.<name>`` of the parameter file: family, model, budget and seed as for ``train``, and how
+the simulated samples are refined at the end:
+
+    copies   refinements of each sample (1); they differ where the refiner draws numbers
+    points   pairs of conditions, x and y of a place in pixels from the upper left corner, that a warp moves
+    seeds    train and refine once with each, in place of ``seed``
+
+Of simulated samples that have splits the training split is learned from; a refiner that learns from
+pairs takes row k of both. Writes the refined samples as ``pipelines.translate`` does (``-`` for none),
+and the refiner as a model directory with pictures: raw, refined, real, and refined minus raw, at each
+quarter of the training. With ``seeds`` both are folders with one file, <seed>.h5, and one model a
+seed. A training that went wrong is named in a warning at the end. More samples are refined by
+
+    python -m pipelines.translate data/models/strokes-digits-simgan more.h5 more-refined.h5
 """
 
 from __future__ import annotations
@@ -15,36 +25,34 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from tqdm import trange
 
-from domain.config import Natural
-from domain.files import digest, whole_directory
+from domain.config import Count, Natural
+from domain.files import whole_directory
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
-from domain.samples import SampleFile, Writer
+from domain.samples import Samples
 from domain.space import Space
 from domain.system import System
 from domain.view.pictures import rows
-from pipelines import stage
+from pipelines import stage, translate
 from pipelines.learn import Learn, model_directory, run_missing, training_samples
 
-BATCH = 1000
 SHOWN = 12
 
 
 @dataclass(frozen=True)
 class Refine(Learn):
-    """``refine.<name>``.
+    """``refine.<name>``: how to train, and how to refine; further keys as in the module's docstring."""
 
-    Attributes:
-        seeds: train and refine once with each, in place of ``seed``.
-    """
-
+    copies: Count = 1
+    points: tuple[tuple[str, str], ...] = ()
     seeds: tuple[Natural, ...] = ()
 
 
@@ -79,31 +87,32 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
     space = Space.of(target)
     space.require_images(str(real))
     space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
-    model = config.build(REFINERS, where, space)
+    model = config.build(REFINERS, where, dataclasses.replace(space, classes=samples.about.classes))
+    request = translate.Request(config.copies, config.points, config.seed, config.budget.precision)
+    translate.check(request, model, samples.about, str(simulated))
     label = None if samples.label is None else torch.from_numpy(samples.label)
-    with stage.naming(f"{simulated}, {real}"):
+    with stage.naming(f"{where}: {simulated}, {real}"):
         data = model.streams(space.encode(samples.x), space.encode(target.x), label)
-    with model_directory(model, data, config, model_out, inputs) as folder:
+
+    def draw(path: Path) -> None:
+        picture(model, samples, target, path)
+
+    with model_directory(model, data, config, model_out, inputs, draw) as folder:
         if out:
-            write_refined(model, simulated, folder / "model.json", out, config)
-        shown = space.encode(samples.x[:SHOWN])
-        refined = space.decode(model.translate(shown, torch_generator(config.seed, "refine", 0)))
-        rows([samples.x[:SHOWN], refined, target.x[:SHOWN]], space.range, folder / "samples.png")
+            family = config.family or where.rpartition(".")[2]
+            about = {"family": family, "model": config.model, "budget": config.budget.as_dict()}
+            translate.refine(folder, simulated, out, request, "pipelines.refine", **about)
+        draw(folder / "samples.png")
 
 
-def write_refined(model: System, simulated: Path, refiner: Path, out: Path, config: Learn) -> None:
-    """Refine a sample file batch by batch into another; all columns but ``x`` are carried over."""
-    file = SampleFile(simulated)
-    inputs = {simulated.name: digest(simulated), "refiner": digest(refiner)}
-    about = dataclasses.replace(
-        file.about, producer="pipelines.refine", parameters={"simulation": file.about.parameters, "refinement": config.as_dict()},
-        inputs=inputs,
-    )
-    with Writer(out, about) as writer:
-        for k in trange(0, len(file), BATCH, desc="refine", disable=None, leave=False):
-            samples = file.read(k, k + BATCH)
-            refined = model.translate(model.space.encode(samples.x), torch_generator(config.seed, "refine", k))
-            writer.append(dataclasses.replace(samples, x=model.space.decode(refined), about=about))
+def picture(model: System, samples: Samples, target: Samples, path: Path) -> None:
+    """Raw, refined and real images, and what the refiner as it stands changes."""
+    device = next(itertools.chain(model.parameters(), model.buffers())).device
+    raw = samples.x[:SHOWN]
+    encoded = model.space.encode(raw).to(device)
+    refined = model.space.decode(model.translate(encoded, torch_generator(0, "shown", device=device)))
+    difference = refined.astype(np.float32) - raw.astype(np.float32)
+    rows([raw, refined, target.x[:SHOWN]], model.space.range, path, difference=difference)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 SMALL = {  # where the published networks are large
+    "simgan": {"width": 8, "critic_first": 2},
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
     "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},
     "cogan": {"latent": 8, "width": 8, "critic_widths": [4, 8], "hidden": 16, "search": 3, "batch": 8},

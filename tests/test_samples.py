@@ -43,6 +43,7 @@ def samples() -> Samples:
         split=rng.permutation(np.arange(COUNT) % 3),
         mask=rng.integers(0, 2, (COUNT, 3, 3)),
         truth=truth,
+        origin=np.arange(COUNT)[::-1],
     )
 
 

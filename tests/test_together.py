@@ -46,7 +46,14 @@ FAMILIES: dict[str, Callable[[], System]] = {
     "convolutional": lambda: Supervised(SupervisedConfig("conv", width=4, batch=10), IMAGE),
     "gan": lambda: GAN(GANConfig(latent=5, width=4, batch=10), IMAGE),
     "conditional gan": lambda: GAN(GANConfig(latent=5, width=4, batch=10, conditional=True), IMAGE),
-    "simgan": lambda: SimGAN(SimGANConfig(width=4, blocks=1, history=12, batch=8), IMAGE),
+    "simgan": lambda: SimGAN(SimGANConfig(width=4, blocks=1, history=12, batch=8, critic_first=3), IMAGE),
+    "warping simgan": lambda: SimGAN(
+        SimGANConfig(
+            4, 1, ("local", "global"), 4, features=("gradients", "blur"), history=12, batch=8, critic_first=3,
+            warp=0.2, latent=2, task=1.0, task_width=4,
+        ),
+        IMAGE,
+    ),
     "vae": lambda: VAE(VAEConfig(latent=5, width=4, batch=10), IMAGE),
 }
 
@@ -65,7 +72,7 @@ def streams(system: System, seed: int) -> Mapping[str, Stream]:
     x = 2 * torch.rand(40, *system.space.shape, generator=torch_generator(0, "x")) - 1
     label = torch.full((40,), -1)
     label[torch.randperm(40, generator=torch_generator(seed, "labelled"))[:9]] = torch.arange(9) % 3
-    return system.streams(x, -x) if isinstance(system, SimGAN) else system.streams(x, label)
+    return system.streams(x, -x, torch.arange(40) % 3) if isinstance(system, SimGAN) else system.streams(x, label)
 
 
 def assert_same_bits(one: System, other: System) -> None:

@@ -8,13 +8,14 @@ from domain.classifiers.catgan import CatGAN, CatGANClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGAN, FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
 from domain.classifiers.ladder import LadderClassifier, LadderNetwork
-from domain.classifiers.supervised import Supervised, SupervisedClassifier
+from domain.classifiers.supervised import SelfTrainingClassifier, Supervised, SupervisedClassifier
 from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier, VirtualAdversarialTraining
 
 CLASSIFIERS = {
     "feature_matching": FeatureMatchingGANClassifier,
     "ladder": LadderClassifier,
     "supervised": SupervisedClassifier,
+    "self_training": SelfTrainingClassifier,
     "catgan": CatGANClassifier,
     "virtual_adversarial": VirtualAdversarialClassifier,
     "label_spreading": LabelSpreadingClassifier,

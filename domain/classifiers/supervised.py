@@ -1,13 +1,20 @@
 """Supervised networks: the floor (few labels only), the ceiling (all labels), and what learns from
-simulated images, with augmentation where asked."""
+simulated images, with augmentation where asked.
+
+:class:`SelfTrainingClassifier` adds real images without labels: a network's surest answers become
+labels for the next one. scikit-learn's own self-training takes flat vectors only, keeps a wrong label for
+good and lets easy classes crowd out hard ones.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -21,6 +28,7 @@ from domain.nets.dcgan import Critic
 from domain.nets.mlp import mlp
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
+from domain.training import Budget
 
 
 @dataclass(frozen=True)
@@ -124,3 +132,57 @@ class SupervisedClassifier(NetworkClassifier):
             self.network, self.hidden, self.width, self.augment, self.dropout, self.batch, Adam(self.rate, 0.9)
         )
         return Supervised(config, space)
+
+
+def pseudo_labels(probabilities: np.ndarray, share: float, confidence: float) -> np.ndarray:
+    """The class of each class's surest answers, −1 elsewhere, (N,).
+
+    Every class keeps the same share of its own answers, so that easy ones do not crowd out the others
+    (class-balanced self-training, Zou et al. 2018, arXiv 1810.07911).
+
+    Args:
+        probabilities: (N, K).
+        share: of the answers of a class that count, in [0, 1], rounded up.
+        confidence: least probability of an answer that counts.
+    """
+    answer, sure = probabilities.argmax(1), probabilities.max(1)
+    label = np.full(len(answer), -1)
+    for k in range(probabilities.shape[1]):
+        rows = np.flatnonzero(answer == k)
+        surest = rows[np.argsort(-sure[rows], kind="stable")][: math.ceil(share * len(rows))]
+        label[surest[sure[surest] >= confidence]] = k
+    return label
+
+
+@dataclass(eq=False, repr=False)
+class SelfTrainingClassifier(SupervisedClassifier):
+    """Networks that label the unlabelled samples for each other, from the simulated to the real.
+
+    The first is trained on the labelled samples alone. Each later one starts anew, on them and on the
+    surest answers of the one before; every answer is given again each time.
+
+    Args:
+        shares: of each class's answers that become labels, for each network after the first.
+        confidence: least probability of an answer that becomes a label.
+    """
+
+    shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)
+    confidence: float = 0.0
+
+    def prepare(self, X: Any, y: Any) -> tuple[ClassifyingSystem, Mapping[str, Stream], Budget, int]:
+        """Fit all networks but the last, and prepare that one."""
+        prepared, given = super().prepare(X, y), np.asarray(y)
+        unlabelled = given == -1 if given.dtype.kind in "iuf" else np.zeros(len(given), bool)
+        if not unlabelled.any():
+            return prepared
+        label, classes, known = given, self.classes_, self.get_params()
+        options = {name: known[name] for name in SupervisedClassifier().get_params()}
+        for k, share in enumerate(self.shares):
+            teacher = SupervisedClassifier(**options)
+            if self.checkpoint:
+                teacher.checkpoint = Path(f"{self.checkpoint}.{k}")
+            answers = pseudo_labels(teacher.fit(X, label).predict_proba(X), share, self.confidence)
+            label = given.copy()
+            rows = np.flatnonzero(unlabelled & (answers >= 0))
+            label[rows] = classes[answers[rows]]
+        return super().prepare(X, label)

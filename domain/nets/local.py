@@ -25,12 +25,13 @@ class Refiner(nn.Module):
         channels: C of the images.
         width: channels inside.
         blocks: number of residual blocks; each widens the field of view by four pixels.
+        extra: further channels that it sees and does not correct, such as noise.
     """
 
-    def __init__(self, channels: int, width: int, blocks: int) -> None:
+    def __init__(self, channels: int, width: int, blocks: int, extra: int = 0) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate"),
+            nn.Conv2d(channels + extra, width, 3, padding=1, padding_mode="replicate"),
             nn.ReLU(),
             *(ResidualBlock(width) for _ in range(blocks)),
         )
@@ -39,7 +40,7 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: images (N, C, H, W) → corrections (N, C, H, W), unbounded."""
+        """x: images, (N, C + extra, H, W) → corrections (N, C, H, W), unbounded."""
         return self.head(self.body(x))
 
 

@@ -8,11 +8,13 @@ Where a refiner learns from pairs, row k of ``simulated`` and row k of ``real`` 
 
 from domain.refiners.cogan import CoGAN
 from domain.refiners.cyclegan import CycleGAN
+from domain.refiners.matching import Matching
 from domain.refiners.pix2pix import Pix2Pix
 from domain.refiners.simgan import SimGAN
 from domain.refiners.unit import UNIT
 
 REFINERS = {
+    "matching": Matching,
     "simgan": SimGAN,
     "cyclegan": CycleGAN,
     "unit": UNIT,

@@ -6,23 +6,44 @@ image still holds. The critic also sees images that earlier refiners made (the *
 the refiner cannot return to artefacts the critic has forgotten.
 
 All costs are means (per patch, per pixel), so that weights do not depend on the image size. The
-paper sums: its λ equals ``similarity`` × patches / pixels.
+paper sums: its λ equals ``similarity`` × patches / pixels. It trains the refiner on similarity
+alone at first; this one starts as the identity, where similarity has its minimum, and needs no such phase.
+
+Beyond the paper, all off by default: a global critic, a smooth warp before the correction, which moves
+masks and points along, numbers drawn for each image, so that one has many refinements, and a
+classifier that must still read the simulated label off the refined image. No real label is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from kornia.filters import gaussian_blur2d, spatial_gradient
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from domain.config import Config, Count, Natural, NonNegative
+from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
+from domain.errors import InputError
+from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.pool import ImagePool
+from domain.nets.warp import SmoothWarp, warped
 from domain.objectives.adversarial import COSTS
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
+
+FEATURES: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda x: x,
+    "gradients": spatial_gradient,
+    "blur": lambda x: gaussian_blur2d(x, (5, 5), (1.0, 1.0)),
+}
+"""ψ, in which refined images stay close to their input. All are linear."""
+
+LAST, WON, LOST, STILL = 0.25, 0.99, 0.4, 0.005
+"""Alarms: the share of the training that they look at, the critic's accuracy, the mean change of a pixel."""
 
 
 @dataclass(frozen=True)
@@ -30,78 +51,210 @@ class SimGANConfig(Config):
     """Parameters of SimGAN.
 
     Attributes:
-        width, blocks: channels and residual blocks of the refiner.
-        critic_width, critic_strides: channels of the critic and the stride of each 3×3 layer.
-        similarity: weight of the mean absolute change per pixel (images in [−1, 1]).
+        width, blocks: channels and residual blocks of the refiner (64 and 4 for the paper's eyes).
+        critics: ``local`` scores patches, ``global`` whole images; the refiner has to fool all.
+        critic_width: channels of a critic's first layer.
+        critic_strides: stride of each 3×3 layer of the local critic.
+        similarity: weight of the mean absolute change of a feature, per pixel (images in [−1, 1]).
+        features: what must not change: pixels (``identity``), their ``gradients``, or the ``blur``-red image.
         history: images kept from earlier refiners; 0 switches the history off.
         batch: simulated and real images in each step.
+        critic_first: steps of the critic alone before the first round.
         refiner_steps, critic_steps: steps of each player in a round.
-        refiner, critic: their optimisers.
+        warp: how far a warp may move a point, as in ``nets/warp.py``; 0 for no warp.
+        warp_nodes: nodes of its displacement field along a side.
+        smoothness: weight of the warp's mean squared strain.
+        latent: numbers drawn for each image, uniform in [−1, 1]; with 0 refining is deterministic.
+        task: weight of the cross-entropy of the simulated labels that a classifier reads off refined images.
+            It is trained on simulated and refined ones (Bousmalis et al. 2016, arXiv 1612.05424).
+        task_width: channels of that classifier's first layer.
+        refiner, critic, classifier: the players' optimisers.
     """
 
-    width: Count = 32
+    width: Count = 64
     blocks: Count = 4
+    critics: tuple[Literal["local", "global"], ...] = ("local",)
     critic_width: Count = 32
     critic_strides: tuple[Count, ...] = (2, 1, 1)
     similarity: NonNegative = 1.0
+    features: tuple[Literal["identity", "gradients", "blur"], ...] = ("identity",)
     history: Natural = 2048
     batch: Count = 64
-    refiner_steps: Count = 1
+    critic_first: Natural = 200
+    refiner_steps: Count = 2
     critic_steps: Count = 1
+    warp: Fraction = 0.0
+    warp_nodes: Annotated[int, Range(2)] = 4
+    smoothness: NonNegative = 1.0
+    latent: Natural = 0
+    task: NonNegative = 0.0
+    task_width: Count = 32
     refiner: Adam = Adam(rate=5e-4)
     critic: Adam = Adam(rate=5e-4)
+    classifier: Adam = Adam(rate=1e-3, beta1=0.9)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("critics", "features"):
+            if not getattr(self, name):
+                raise InputError(f"SimGANConfig.{name}: is empty; name at least one")
+
+
+class Refined(NamedTuple):
+    """Refined images, the warped ones they correct, where their pixels came from, and the warp's strain, (N,)."""
+
+    x: Tensor
+    start: Tensor
+    grid: Tensor | None
+    strain: Tensor | None
 
 
 class SimGAN(System):
-    """A refiner and a local critic at play; translates."""
+    """A refiner and its critics at play; translates and warps."""
 
     Config: ClassVar[type[Config]] = SimGANConfig
-    averaged = ("refiner",)
+    averaged = ("refiner", "warp")
 
     def __init__(self, config: SimGANConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space = config, space
         self.cost = COSTS["non_saturating"]
-        self.refiner = Refiner(space.shape[0], config.width, config.blocks)
-        self.critic = PatchCritic(space.shape[0], config.critic_width, config.critic_strides)
-        self.history = ImagePool(config.history, space.shape)
+        channels, *size = space.shape
+        self.refiner = Refiner(channels, config.width, config.blocks, config.latent)
+        self.critic = nn.ModuleDict({name: self._critic(name) for name in config.critics})
+        players = [Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps)]
+        if config.warp:
+            seen = (channels + config.latent, *size)
+            self.warp = SmoothWarp(seen, config.critic_width, config.warp, config.warp_nodes)
+        if config.task:
+            if not space.classes:
+                raise InputError("task needs simulated samples with labels; set it to 0")
+            self.classifier = Critic(space.shape, config.task_width, space.classes, batch_norm=False)
+            players.append(
+                Player("classifier", ("classifier",), self.classifier_terms, config.classifier, streams=("simulated",))
+            )
         self.players = (
-            Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps),
-            Player("refiner", ("refiner",), self.refiner_terms, config.refiner, config.refiner_steps),
+            *players, Player("refiner", ("refiner", "warp"), self.refiner_terms, config.refiner, config.refiner_steps)
         )
+        self.history = ImagePool(config.history, space.shape)
+
+    def _critic(self, kind: str) -> nn.Module:
+        if kind == "global":
+            return Critic(self.space.shape, self.config.critic_width, batch_norm=False)
+        return PatchCritic(self.space.shape[0], self.config.critic_width, self.config.critic_strides)
 
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
-        """Both are images (N, C, H, W) in [−1, 1]; no label of either is used."""
-        return {"simulated": Stream((simulated,), self.config.batch), "real": Stream((real,), self.config.batch)}
+        """Both are images (N, C, H, W) in [−1, 1]; label: (N,) of the simulated ones, for the task alone."""
+        given: tuple[Tensor, ...] = (simulated,)
+        if self.config.task:
+            if label is None or label.min() < 0:
+                raise InputError("task needs a label of every simulated sample; set it to 0, or simulate with labels")
+            given = (simulated, label)
+        return {"simulated": Stream(given, self.config.batch), "real": Stream((real,), self.config.batch)}
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        """The slots of the history that are shown, and those that are replaced."""
+        """Slots of the history that are shown, slots that are replaced, and numbers for each image."""
         half = self.config.batch // 2
         uniform = torch.rand(2, half, generator=generator, device=generator.device)
-        return {"shown": uniform[0], "replaced": uniform[1]}
+        drawn = {"shown": uniform[0], "replaced": uniform[1], "latent": self.draw(self.config.batch, generator)}
+        return drawn if self.config.latent else {name: drawn[name] for name in ("shown", "replaced")}
 
-    def refine(self, x: Tensor) -> Tensor:
-        """x: images (N, C, H, W) in [−1, 1] → refined images, the same shape and range."""
-        return (x + self.refiner(x).float()).clamp(-1, 1)
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Numbers for each image, (count, latent) uniform in [−1, 1]."""
+        return 2 * torch.rand(count, self.config.latent, generator=generator, device=generator.device) - 1
+
+    def refine(self, x: Tensor, latent: Tensor | None = None) -> Refined:
+        """x: images (N, C, H, W) in [−1, 1]; latent: (N, latent), where there is any."""
+        extra = [] if latent is None else [latent[..., None, None].expand(*latent.shape, *x.shape[-2:])]
+        start, grid, strain = x, None, None
+        if self.config.warp:
+            grid, strain = self.warp(torch.cat([x, *extra], 1))
+            start = warped(x, grid)
+        correction = self.refiner(torch.cat([start, *extra], 1)).float()
+        return Refined((start + correction).clamp(-1, 1), start, grid, strain)
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
-        (simulated,), (real,) = batch["simulated"], batch["real"]
-        refined = self.history.mixed(self.refine(simulated), noise["shown"])
-        return {"adversarial": self.cost.critic(self.critic(real).float(), self.critic(refined).float()).mean()}
+        """Cross-entropy of real against refined; the share that it gets right is shown, not minimised."""
+        (simulated, *_), (real,) = batch["simulated"], batch["real"]
+        refined = self.history.mixed(self.refine(simulated, noise.get("latent")).x, noise["shown"])
+        scores = [(critic(real).float(), critic(refined).float()) for critic in self.critic.values()]
+        right = [((r > 0).float().mean() + (f < 0).float().mean()) / 2 for r, f in scores]
+        return {
+            "adversarial": torch.stack([self.cost.critic(r, f).mean() for r, f in scores]).sum(),
+            "accuracy": torch.stack(right).mean().detach(),
+        }
+
+    def classifier_terms(self, batch: Batch, noise: Noise) -> Terms:
+        """Cross-entropy of the simulated labels, on simulated and refined images."""
+        simulated, label = batch["simulated"]
+        both = torch.cat([simulated, self.refine(simulated, noise.get("latent")).x])
+        return {"classes": cross_entropy(self.classifier(both).float(), label.repeat(2))}
 
     def refiner_terms(self, batch: Batch, noise: Noise) -> Terms:
-        (simulated,) = batch["simulated"]
-        refined = self.refine(simulated)
-        return {
-            "adversarial": self.cost.generator(self.critic(refined).float()).mean(),
-            "similarity": self.config.similarity * (refined - simulated).abs().mean(),
-        }
+        """Look real, stay close, keep the answer; the mean change of a pixel is shown, not minimised."""
+        (simulated, *label), config = batch["simulated"], self.config
+        refined = self.refine(simulated, noise.get("latent"))
+        costs = [self.cost.generator(critic(refined.x).float()).mean() for critic in self.critic.values()]
+        change = refined.x - refined.start
+        kept = torch.stack([FEATURES[name](change).float().abs().mean() for name in config.features]).mean()
+        terms = {"adversarial": torch.stack(costs).sum(), "similarity": config.similarity * kept}
+        if refined.strain is not None:
+            terms["smoothness"] = config.smoothness * refined.strain.mean()
+        if config.task:
+            terms["task"] = config.task * cross_entropy(self.classifier(refined.x).float(), label[0])
+        return {**terms, "change": (refined.x - simulated).abs().mean().detach()}
+
+    def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
+        """The critic alone: at first it has to tell simulated from real."""
+        self.requires_grad_(False)
+        self.critic.requires_grad_(True)
+        player = self.players[0]
+        optimiser = player.optimiser.build(list(self.critic.parameters()))
+        for _ in range(self.config.critic_first):
+            batch = {}
+            for name, stream in data.items():
+                rows = torch.randint(len(stream), (stream.batch,), generator=generator, device=generator.device)
+                batch[name] = tuple(tensor[rows] for tensor in stream.tensors)
+            optimiser.zero_grad()
+            self.critic_terms(batch, self.noise(player, generator))["adversarial"].backward()
+            optimiser.step()
+        self.requires_grad_(True)
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
         if player.name == "critic" and self.config.history:
-            self.history.add(self.refine(batch["simulated"][0]), noise["replaced"])
+            self.history.add(self.refine(batch["simulated"][0], noise.get("latent")).x, noise["replaced"])
+
+    def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
+        """A critic that won or lost for all of the last quarter, and a refiner that changes nothing."""
+        last = [row for row in history if row["step"] > (1 - LAST) * history[-1]["step"]]
+        right, change = ([row[key] for row in last] for key in ("critic.accuracy", "refiner.change"))
+        found = []
+        if right and min(right) > WON:
+            found.append(
+                f"the critic won: it was right of {min(right):.1%} or more all the time, and who always loses learns "
+                "little; lower similarity, or give the refiner more steps"
+            )
+        if right and max(right) < LOST:
+            found.append(f"the critic lost: it was right of {max(right):.1%} at most; give it more steps or width")
+        if change and max(change) < STILL:
+            found.append(
+                f"refined images are their input: a pixel changed by {max(change):.4f} of 2 on average; "
+                "lower similarity, or train longer"
+            )
+        return found
 
     @torch.no_grad()
     def translate(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Refine images: (N, C, H, W) in [−1, 1] → the same shape and range. Deterministic."""
-        return self.refine(x)
+        """Refine images: (N, C, H, W) in [−1, 1] → the same shape and range."""
+        return self.translate_with_grid(x, generator)[0]
+
+    @property
+    def warps(self) -> bool:
+        """Whether pixels move."""
+        return self.config.warp > 0
+
+    @torch.no_grad()
+    def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """The same, and where the pixels came from, (N, H, W, 2) as in ``nets/warp.py``; None without a warp."""
+        refined = self.refine(x, self.draw(len(x), generator) if self.config.latent else None)
+        return refined.x, refined.grid

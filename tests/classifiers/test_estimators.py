@@ -14,7 +14,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from domain.classifiers import CLASSIFIERS, FeatureMatchingGANClassifier, SupervisedClassifier
+from domain.classifiers import (
+    CLASSIFIERS,
+    FeatureMatchingGANClassifier,
+    SelfTrainingClassifier,
+    SupervisedClassifier,
+)
 from domain.classifiers.base import NetworkClassifier
 from domain.errors import InputError
 
@@ -31,8 +36,12 @@ def supervised(**options: object) -> SupervisedClassifier:
     return SupervisedClassifier(**{**defaults, **options})
 
 
+def self_training() -> SelfTrainingClassifier:
+    return SelfTrainingClassifier(**supervised().get_params(), shares=(0.5,))
+
+
 @parametrize_with_checks(
-    [small(), supervised()],
+    [small(), supervised(), self_training()],
     expected_failed_checks=lambda estimator: {"check_classifiers_classes": UNLABELLED},
 )
 def test_scikit_learn(estimator: NetworkClassifier, check: Callable[[NetworkClassifier], None]) -> None:

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from domain.errors import InputError
+from domain.nets.warp import identity_grid
 from domain.randomness import scoped_seed, torch_generator
-from domain.refiners.simgan import SimGAN, SimGANConfig
+from domain.refiners.simgan import FEATURES, SimGAN, SimGANConfig
 from domain.space import Space
 from domain.training import Budget, fit
 
-SPACE = Space("image", (1, 8, 8), (0.0, 16.0), integer=True)
-CONFIG = SimGANConfig(width=8, blocks=1, critic_width=8, history=20, batch=8)
+SPACE = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=4)
+CONFIG = SimGANConfig(width=8, blocks=1, critic_width=8, history=20, batch=8, critic_first=5, refiner_steps=1)
+WHOLE = {"warp": 0.2, "latent": 3, "task": 1.0, "critics": ("local", "global"), "features": ("identity", "gradients", "blur")}
 
 
 def build(**options: object) -> SimGAN:
@@ -90,3 +93,115 @@ def test_images_stay_in_range() -> None:
     model = build()
     torch.nn.init.constant_(model.refiner.head.bias, 5.0)
     assert model.translate(images(0.0), torch_generator(0, "t")).max() <= 1
+
+
+def test_an_untrained_warp_is_the_identity() -> None:
+    x = torch.rand(5, *SPACE.shape, generator=torch_generator(0, "x")) * 2 - 1
+    refined, grid = build(**WHOLE).translate_with_grid(x, torch_generator(0, "t"))
+    torch.testing.assert_close(refined, x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(grid, identity_grid(8, 8).expand(5, -1, -1, -1))
+
+
+def test_self_regularisation_alone_leaves_the_identity() -> None:
+    """Why no phase of it comes first: at the start its gradient is zero."""
+    model = build(features=("identity", "gradients", "blur"))
+    model.refiner_terms({"simulated": (images(0.3),)}, {})["similarity"].backward()
+    assert all(p.grad is None or (p.grad == 0).all() for p in model.refiner.parameters())
+
+
+def test_features_see_what_they_should() -> None:
+    """A constant shift changes no gradient; a chessboard is blurred away."""
+    chess = (torch.arange(8)[:, None] + torch.arange(8)) % 2 * 2.0 - 1
+    assert FEATURES["gradients"](images(0.5)).abs().max() < 1e-6
+    torch.testing.assert_close(FEATURES["blur"](images(0.5)), images(0.5))
+    assert FEATURES["blur"](chess[None, None])[..., 2:-2, 2:-2].abs().max() < 0.05
+
+
+def test_the_critic_starts_before_the_refiner() -> None:
+    model = build(critic_first=100)
+    data = model.streams(images(-0.5, 30), images(0.5, 30))
+    model.start(data, torch_generator(0, "start"))
+    assert model.history.kept == 0 and (model.refiner.head.weight == 0).all()
+    batch = {"simulated": (images(-0.5),), "real": (images(0.5),)}
+    assert model.critic_terms(batch, {"shown": torch.zeros(4)})["accuracy"] > 0.9
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def whole(**options: object) -> SimGAN:
+    """Everything on, after a few steps."""
+    model = build(**{**WHOLE, **options})
+    x = 2 * torch.rand(40, *SPACE.shape, generator=torch_generator(0, "x")) - 1
+    streams = model.streams(x, -x, torch.arange(40) % 4)
+    fit(model, streams, Budget(steps=4, log_every=2, precision="float32"), 0)
+    return model
+
+
+def test_gradients_reach_every_option() -> None:
+    model = whole()
+    model.train()
+    x = 2 * torch.rand(8, *SPACE.shape, generator=torch_generator(0, "x")) - 1
+    batch, seen = {"simulated": (x, torch.arange(8) % 4), "real": (-x,)}, set()
+    for player in model.players:
+        model.zero_grad()
+        noise = model.noise(player, torch_generator(1, "noise"))
+        first, second = (model(player, batch, noise) for _ in range(2))
+        assert all(torch.equal(first[name], second[name]) for name in first)
+        sum(first.values()).backward()
+        names = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+        seen |= {name for name in names if name.split(".")[0] in player.roles}
+    assert seen == {name for name, _ in model.named_parameters()}
+
+
+def test_many_refinements_of_one_image() -> None:
+    model, x = whole(), images(0.2, 3)
+    first, again, other = (model.translate(x, torch_generator(seed, "t")) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert not torch.equal(first[0], first[1]), "each image has numbers of its own"
+
+
+def test_the_numbers_do_not_depend_on_the_batch() -> None:
+    model, x = whole(), 2 * torch.rand(10, *SPACE.shape, generator=torch_generator(3, "x")) - 1
+    one, generator = model.translate(x, torch_generator(0, "t")), torch_generator(0, "t")
+    parts = torch.cat([model.translate(part, generator) for part in x.split(3)])
+    torch.testing.assert_close(parts, one, atol=1e-5, rtol=0)
+
+
+def test_a_task_needs_labels() -> None:
+    with pytest.raises(InputError, match="task needs a label of every simulated sample"):
+        build(task=1.0).streams(images(0.0), images(0.0), torch.full((8,), -1))
+    with pytest.raises(InputError, match="critics: is empty"):
+        SimGANConfig(critics=())
+
+
+def test_the_task_keeps_a_classifiers_answer() -> None:
+    """A refiner free to turn one class into the other, as the critic would have it, is held back."""
+    label = torch.arange(40) % 2
+    x = (label * 2.0 - 1)[:, None, None, None] * torch.full((40, *SPACE.shape), 0.5)
+    apart = {}
+    for task in (0.0, 20.0):
+        model = build(similarity=0.0, task=task, history=0)
+        fit(model, model.streams(x, images(-0.5, 40), label), Budget(steps=150, precision="float32"), 0)
+        refined = model.translate(x, torch_generator(0, "t"))
+        apart[task] = float(refined[1].mean() - refined[0].mean())
+    assert apart[20.0] > 0.3 and apart[20.0] > 2 * apart[0.0]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "change", "words"),
+    [(0.999, 0.1, ["the critic won"]), (0.3, 0.1, ["the critic lost"]), (0.6, 0.001, ["refined images are their input"]),
+     (0.999, 0.0, ["the critic won", "refined images are their input"]), (0.6, 0.1, [])],
+)
+def test_alarms(accuracy: float, change: float, words: list[str]) -> None:
+    """Only what lasts counts: the first rows are as bad as can be."""
+    rows = [{"step": step, "critic.accuracy": 1.0, "refiner.change": 0.0} for step in (1, 2, 3)]
+    rows += [{"step": 4, "critic.accuracy": accuracy, "refiner.change": change}]
+    found = build().alarms(rows)
+    assert [text.partition(":")[0] for text in found] == words
+    rows[-1]["critic.accuracy"], rows[-1]["refiner.change"] = 0.6, 0.1
+    assert build().alarms(rows) == []
+
+
+def test_what_is_watched_is_not_minimised() -> None:
+    model = build()
+    terms = model.refiner_terms({"simulated": (images(0.3),)}, {})
+    assert not terms["change"].requires_grad and terms["change"] == 0
