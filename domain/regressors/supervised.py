@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import validate_data
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
@@ -24,12 +21,10 @@ from domain.nets.appearance import appearance
 from domain.nets.batch_norm import calibrate
 from domain.nets.dcgan import Critic
 from domain.nets.mlp import mlp
-from domain.randomness import scoped_seed
+from domain.network_estimator import NetworkEstimator, image_shape, vectors
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
-from domain.training import Budget, fit
-
-_ONE_AT_A_TIME = threading.Lock()  # all threads share the generator that start values come from
+from domain.training import Budget
 
 
 @dataclass(frozen=True)
@@ -116,99 +111,43 @@ class SupervisedRegression(System):
 
 
 @dataclass(eq=False, repr=False)
-class SupervisedRegressor(RegressorMixin, BaseEstimator):
+class SupervisedRegressor(RegressorMixin, NetworkEstimator):
     """A network as scikit-learn's estimator, for one target or several.
 
     Args:
         network, hidden, width, appearance: as in :class:`SupervisedRegressionConfig`.
         rate: learning rate.
-        epochs: passes over the training samples.
-        batch: samples in a step.
-        hold: share of the training at the full learning rate; it then falls linearly to zero.
-        average: decay per step of the averaged weights, bias-corrected; 0 keeps the last weights.
-        precision: ``auto``, ``float32`` or ``bfloat16`` for matrix products.
-        device: ``cpu`` or ``cuda``.
-        random_state: seed of start values, order and noise.
-        checkpoint: file to resume from after an interruption.
-        save_seconds: time between two checkpoints.
-        verbose: show a progress bar.
-
-    Attributes:
-        system_: the trained system.
-        history_: the training curves, one dictionary a row.
-        low_, high_: what the system sees as −1 and 1: of each feature for vectors, of all pixels for images.
-        n_features_in_: numbers in one sample.
     """
 
+    hold: float = 0.5
+    average: float = 0.999
     network: str = "mlp"
     hidden: tuple[int, ...] = (256, 256)
     width: int = 32
     appearance: float = 0.0
     rate: float = 1e-3
-    epochs: int = 300
-    batch: int = 100
-    hold: float = 0.5
-    average: float = 0.999
-    precision: str = "auto"
-    device: str = "cpu"
-    random_state: Any = None
-    checkpoint: str | Path | None = None
-    save_seconds: float = 20.0
-    verbose: bool = False
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Train on X, vectors (N, F) or images (N, H, W) or (N, C, H, W), and y, (N,) or (N, T)."""
-        image = tuple(X.shape[1:]) if getattr(X, "ndim", 2) > 2 else None
-        X, y = validate_data(self, _vectors(X), y, dtype=np.float32, multi_output=True, y_numeric=True)
-        axis = 0 if image is None else None
-        self.low_, self.high_ = np.atleast_1d(X.min(axis)), np.atleast_1d(X.max(axis))
-        self.high_ = np.where(self.high_ > self.low_, self.high_, self.low_ + 1)
-        self._one_target = y.ndim == 1
-        y = np.asarray(y, np.float32).reshape(len(y), -1)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+    def make(self, space: Space) -> SupervisedRegression:
         config = SupervisedRegressionConfig(
             self.network, self.hidden, self.width, self.appearance, self.batch, Adam(self.rate, 0.9)
         )
-        with _ONE_AT_A_TIME, scoped_seed(seed, "start values"):
-            system = SupervisedRegression(config, self._space(image, y.shape[1]))
-        per_epoch = math.ceil(len(X) / self.batch)
-        budget = Budget(self.epochs * per_epoch, self.average, self.hold, per_epoch, self.precision)
-        self.history_ = fit(
-            system, system.streams(self._encoded(X, system.space), torch.from_numpy(y)), budget, seed, device=self.device,
-            checkpoint=Path(self.checkpoint) if self.checkpoint else None, save_seconds=self.save_seconds,
-            progress=type(self).__name__ if self.verbose else None,
-        )  # fmt: skip
-        self.system_ = system.to("cpu").eval().requires_grad_(False)
-        return self
+        return SupervisedRegression(config, space)
+
+    def prepare(self, X: Any, y: Any) -> tuple[SupervisedRegression, Mapping[str, Stream], Budget, int]:
+        """Check and encode the samples; y: (N,) or (N, T). Return what :func:`domain.training.fit` takes."""
+        image = image_shape(X)
+        X, y = validate_data(self, vectors(X), y, dtype=np.float32, multi_output=True, y_numeric=True)
+        self._one_target, y = y.ndim == 1, np.asarray(y, np.float32).reshape(len(y), -1)
+        names = tuple(f"target_{k}" for k in range(y.shape[1]))
+        system, budget, seed = self.begin(X, image, condition=names, units=("",) * len(names))
+        return system, system.streams(self.encoded(X), torch.from_numpy(y)), budget, seed
 
     def predict(self, X: Any) -> np.ndarray:
         """The targets in their own units, (N,) or (N, T) as ``y`` was, float64."""
-        check_is_fitted(self)
-        X = validate_data(self, _vectors(X), dtype=np.float32, reset=False)
-        exact = copy.deepcopy(self.system_).double()  # a sample's answer must not depend on its batch
-        parts = [exact.predict(part.double()) for part in self._encoded(X, exact.space).split(4096)]
-        values = torch.cat(parts).numpy()
+        values = self.answer("predict", X)
         return values[:, 0] if self._one_target else values
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-    def _space(self, image: tuple[int, ...] | None, targets: int) -> Space:
-        """Flat vectors, scaled to [−1, 1], or images in their own range; a grey image gains a channel."""
-        condition, units = tuple(f"target_{k}" for k in range(targets)), ("",) * targets
-        if image is None:
-            return Space("table", self.low_.shape, (-1.0, 1.0), condition=condition, units=units)
-        shape = (1, *image) if len(image) == 2 else image
-        return Space("image", shape, (float(self.low_[0]), float(self.high_[0])), condition=condition, units=units)
-
-    def _encoded(self, X: np.ndarray, space: Space) -> Tensor:
-        """Rows (N, F) in their own units → what the system sees, (N, *shape) in [−1, 1]."""
-        scaled = 2 * (X - self.low_) / (self.high_ - self.low_) - 1
-        return torch.from_numpy(scaled.astype(np.float32)).unflatten(1, space.shape)
-
-
-def _vectors(X: Any) -> Any:
-    """Images become vectors; everything else is left for scikit-learn's own checks."""
-    return np.reshape(X, (len(X), -1)) if getattr(X, "ndim", 2) > 2 else X
