@@ -22,6 +22,7 @@ from domain.datasets.digits import Digits
 from domain.datasets.frey import Frey
 from domain.datasets.mnist import Mnist
 from domain.datasets.own import Own
+from domain.datasets.stacked import Stacked
 from domain.datasets.svhn import Svhn
 from domain.datasets.tpc import Tpc
 from domain.datasets.usps import Usps
@@ -46,5 +47,6 @@ DATASETS: dict[str, type] = {
     "svhn": Svhn,
     "frey": Frey,
     "tpc": Tpc,
+    "stacked": Stacked,
     "own": Own,
 }

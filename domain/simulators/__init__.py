@@ -16,6 +16,7 @@ from domain.samples import About, Samples
 from domain.simulators.cascade import Cascade
 from domain.simulators.gflash import GFlash
 from domain.simulators.jets import Jets
+from domain.simulators.mixture import Mixture
 from domain.simulators.own import Own
 from domain.simulators.strokes import Strokes
 
@@ -37,5 +38,6 @@ SIMULATORS = {
     "jets": Jets,
     "gflash": GFlash,
     "cascade": Cascade,
+    "mixture": Mixture,
     "own": Own,
 }
