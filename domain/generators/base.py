@@ -134,8 +134,8 @@ class Adversarial(System):
         fake = self.generate(noise, label)
         terms = {"adversarial": self.cost.critic(self.score(x, label), self.score(fake, label)).mean()}
         if rule := self.config.penalty:
-            packs = (side.unflatten(0, (-1, self.config.pack)) for side in (x, fake))
-            at = places(rule.at, *packs, noise["share"], noise["shift"])
+            real, made = (side.unflatten(0, (-1, self.config.pack)) for side in (x, fake))
+            at = places(rule.at, real, made, noise["share"], noise["shift"])
             slope = gradient_penalty(lambda pack: self.score(pack.flatten(0, 1), label), at, rule.target)
             terms["penalty"] = rule.weight * slope.mean()
         return terms

@@ -50,6 +50,7 @@ class BEGAN(System):
 
     Config: ClassVar[type[Config]] = BEGANConfig
     averaged = ("generator", "encoder", "decoder")
+    k: Tensor
 
     def __init__(self, config: BEGANConfig, space: Space) -> None:
         super().__init__()

@@ -54,12 +54,12 @@ class Scorer(nn.Module):
 
     def __init__(self, shape: Sequence[int], width: int, hidden: Sequence[int], kernels: int = 0) -> None:
         super().__init__()
-        *trunk, self.head = encoder(shape, 1, width, hidden)
+        *trunk, head = encoder(shape, 1, width, hidden)
+        assert isinstance(head, nn.Linear)
+        self.width: int = head.in_features
         self.trunk = nn.Sequential(*trunk)
-        self.width = self.head.in_features
         self.alike = MinibatchDiscrimination(self.width, kernels)
-        if kernels:
-            self.head = nn.Linear(self.width + kernels, 1)
+        self.head = nn.Linear(self.width + kernels, 1) if kernels else head
 
     def features(self, x: Tensor) -> Tensor:
         """The last hidden layer; x: (N, *shape) → (N, width)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.nn.utils.parametrize import register_parametrization
+from torch.nn.utils.parametrize import ParametrizationList, register_parametrization
 
 START = 15  # steps of the power iteration on the start values
 
@@ -20,6 +20,9 @@ class SpectralNorm(nn.Module):
     A convolution's weight is taken as the matrix (outputs, inputs · kernel), as the paper does; its
     Lipschitz constant is then bounded, though not by 1.
     """
+
+    left: Tensor
+    right: Tensor
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
@@ -50,5 +53,5 @@ def constrain(net: nn.Module) -> None:
 def advance(net: nn.Module) -> None:
     """Take one step of every power iteration; after a step of the optimiser."""
     for module in net.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d) and hasattr(module, "parametrizations"):
-            module.parametrizations.weight[0].advance(module.parametrizations.weight.original)
+        if isinstance(module, ParametrizationList) and isinstance(norm := module[0], SpectralNorm):
+            norm.advance(module.original)
