@@ -6,6 +6,14 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
+from domain.generators import GENERATORS
+from pipelines import stage
+from pipelines.evaluate.modes import Modes
+from pipelines.learn import Seeded
+
+STUDY = stage.ROOT / "studies/modes/params.yaml"
 Pipeline = Callable[[str], None]
 
 PARAMS = """
@@ -50,3 +58,18 @@ def test_from_a_mixture_to_the_table(pipeline: Pipeline, tmp_path: Path) -> None
     summary = (tmp_path / "study/summary.md").read_text()
     assert "## 4 Gaussians on a ring, 5 steps" in summary and "| gmmn |" in summary and "Nothing much." in summary
     assert (tmp_path / "study/samples.png").stat().st_size > 1000 and (tmp_path / "study/orbit.svg").exists()
+
+
+def test_the_study_trains_what_it_tells_of() -> None:
+    content = YAML(typ="safe", pure=True).load(STUDY)
+    told = stage.parameters(Modes, str(STUDY), "evaluate", "modes")
+    methods = content["methods"] + content["families"]
+    assert list(told.methods) == methods and list(told.budgets) == content["budgets"]
+    assert list(told.mixtures) == content["mixtures"]
+    entries = [f"{budget}_{method}" for budget in content["budgets"] for method in methods]
+    assert list(content["train"]) == entries
+    for name in entries:
+        entry = stage.parameters(Seeded, str(STUDY), "train", name)
+        GENERATORS[entry.family].Config.parse(entry.model, name)
+        assert entry.seeds == told.seeds
+        assert entry.budget == stage.parameters(Seeded, str(STUDY), "train", f"{name.partition('_')[0]}_minimax").budget
