@@ -4,12 +4,13 @@ system to a model directory that survives being killed."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from domain import models
 from domain.config import Config, Natural
@@ -26,7 +27,7 @@ PICTURES = 4  # of a training, the last of which is the stage's own
 
 @dataclass(frozen=True)
 class Learn(Config):
-    """One entry of ``train``, ``refine`` or ``surrogate``.
+    """One entry of ``refine``; those of ``train`` and ``surrogate`` add to it.
 
     Attributes:
         family: its name in the table of families; the entry's own name if left out.
@@ -46,6 +47,38 @@ class Learn(Config):
         parameters = family.Config.parse(self.model, f"{where}.model")
         with stage.naming(where), scoped_seed(self.seed, "start values"):
             return family(parameters, space)
+
+
+@dataclass(frozen=True)
+class Seeded(Learn):
+    """One entry of ``train``, ``refine`` or ``surrogate``.
+
+    Attributes:
+        seeds: train one model with each, in place of ``seed``.
+    """
+
+    seeds: tuple[Natural, ...] = ()
+
+
+S = TypeVar("S", bound=Seeded)
+
+
+def each_seed(train: Callable[[S, str, Path, Path], None], config: S, where: str, source: Path, out: Path) -> None:
+    """``train(config, where, source, out)``, or with ``seeds`` once for each into ``out/<seed>``.
+
+    A seed that is done is kept when the others are interrupted.
+    """
+    if not config.seeds:
+        train(config, where, source, out)
+        return
+    with stage.scratch(out, config.as_dict(), stage.inputs(source)) as folder, whole_directory(out) as partial:
+        tasks = [
+            (dataclasses.replace(config, seed=seed, seeds=()), where, source, folder / f"{out.name}-{seed}")
+            for seed in config.seeds
+        ]
+        run_missing(train, tasks)
+        for seed, (*_, trained) in zip(config.seeds, tasks):
+            shutil.copytree(trained, partial / str(seed))
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from domain.config import Count, Natural
+from domain.config import Count
 from domain.files import whole_directory
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
@@ -42,18 +42,17 @@ from domain.space import Space
 from domain.system import System
 from domain.view.pictures import rows
 from pipelines import stage, translate
-from pipelines.learn import Learn, model_directory, run_missing, training_samples
+from pipelines.learn import Seeded, model_directory, run_missing, training_samples
 
 SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Refine(Learn):
+class Refine(Seeded):
     """``refine.<name>``: how to train, and how to refine; further keys as in the module's docstring."""
 
     copies: Count = 1
     points: tuple[tuple[str, str], ...] = ()
-    seeds: tuple[Natural, ...] = ()
 
 
 def main(arguments: argparse.Namespace) -> None:

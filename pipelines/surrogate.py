@@ -11,8 +11,6 @@ kept when the others are interrupted.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,45 +20,32 @@ import torch
 
 from domain.config import Natural, suggestion
 from domain.errors import InputError
-from domain.files import whole_directory
 from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.system import System
 from pipelines import stage
-from pipelines.learn import Learn, model_directory, run_missing, training_samples
+from pipelines.learn import Seeded, each_seed, model_directory, training_samples
 
 
 @dataclass(frozen=True)
-class Surrogate(Learn):
+class Surrogate(Seeded):
     """``surrogate.<name>``.
 
     Attributes:
         held_out: samples at the end of a file without splits that evaluation compares with.
         without: condition → lowest and highest value of samples not to learn from, to see what it makes of them.
-        seeds: train one model with each, in place of ``seed``.
     """
 
     held_out: Natural = 0
     without: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    seeds: tuple[Natural, ...] = ()
 
 
 def main(arguments: argparse.Namespace) -> None:
     config = stage.parameters(Surrogate, arguments.params, "surrogate", arguments.name)
     source, out = Path(arguments.samples), Path(arguments.out)
     where = f"{arguments.params}: surrogate.{arguments.name}"
-    if not config.seeds:
-        train(config, where, source, out)
-        return
-    with stage.scratch(out, config.as_dict(), stage.inputs(source)) as folder, whole_directory(out) as partial:
-        tasks = [
-            (dataclasses.replace(config, seed=seed, seeds=()), where, source, folder / f"{out.name}-{seed}")
-            for seed in config.seeds
-        ]
-        run_missing(train, tasks)
-        for seed, (*_, trained) in zip(config.seeds, tasks):
-            shutil.copytree(trained, partial / str(seed))
+    each_seed(train, config, where, source, out)
 
 
 def train(config: Surrogate, where: str, source: Path, out: Path) -> None:

@@ -3,7 +3,8 @@
     python -m pipelines.train data/prepared/digits.h5 gan data/models/digits-gan
 
 Reads the training split of a sample file (all of it where there is no split) and ``train.<name>``
-of the parameter file. Writes a model directory. A run that is killed resumes where it was.
+of the parameter file. Writes a model directory, or one for each of several seeds in a folder. A run
+that is killed resumes where it was.
 """
 
 from __future__ import annotations
@@ -12,27 +13,34 @@ import argparse
 from pathlib import Path
 
 import torch
-from domain.view.pictures import grid
 
 from domain.generators import GENERATORS
 from domain.randomness import torch_generator
 from domain.space import Space
+from domain.view.pictures import grid
 from pipelines import stage
-from pipelines.learn import Learn, model_directory, training_samples
+from pipelines.learn import Seeded, each_seed, model_directory, training_samples
 
 
 def main(arguments: argparse.Namespace) -> None:
-    config = stage.parameters(Learn, arguments.params, "train", arguments.name)
-    source, out = Path(arguments.samples), Path(arguments.out)
+    config = stage.parameters(Seeded, arguments.params, "train", arguments.name)
+    where = f"{arguments.params}: train.{arguments.name}"
+    each_seed(train, config, where, Path(arguments.samples), Path(arguments.out))
+
+
+def train(config: Seeded, where: str, source: Path, out: Path) -> None:
+    """One model directory; of images also a picture."""
     inputs, samples = stage.inputs(source), training_samples(source)
     space = Space.of(samples)
-    space.require_images(str(source))
-    model = config.build(GENERATORS, f"{arguments.params}: train.{arguments.name}", space)
+    if space.kind != "table":
+        space.require_images(str(source))
+    model = config.build(GENERATORS, where, space)
     label = torch.full((len(samples),), -1) if samples.label is None else torch.from_numpy(samples.label)
     data = model.streams(space.encode(samples.x), label)
     with model_directory(model, data, config, out, inputs) as folder:
-        x = model.sample(64, torch_generator(config.seed, "picture"))
-        grid(space.decode(x), space.range, folder / "samples.png")
+        if space.kind != "table":
+            x = model.sample(64, torch_generator(config.seed, "picture"))
+            grid(space.decode(x), space.range, folder / "samples.png")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from domain.datasets.frey import Frey
 from domain.datasets.mnist import Mnist
 from domain.datasets.mpiigaze import MpiiGaze
 from domain.datasets.own import Own
+from domain.datasets.stacked import Stacked
 from domain.datasets.svhn import Svhn
 from domain.datasets.tpc import Tpc
 from domain.datasets.unityeyes import UnityEyes
@@ -50,5 +51,6 @@ DATASETS: dict[str, type] = {
     "tpc": Tpc,
     "mpiigaze": MpiiGaze,
     "unityeyes": UnityEyes,
+    "stacked": Stacked,
     "own": Own,
 }

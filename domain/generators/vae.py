@@ -52,6 +52,7 @@ class VAE(System):
 
     def __init__(self, config: VAEConfig, space: Space) -> None:
         super().__init__()
+        space.require_images("vae")
         self.config, self.space = config, space
         self.encoder = Critic(space.shape, config.width, outputs=2 * config.latent)
         self.decoder = Generator(config.latent, space.shape, config.width)

@@ -17,6 +17,7 @@ from domain.simulators.cascade import Cascade
 from domain.simulators.eyes import Eyes
 from domain.simulators.gflash import GFlash
 from domain.simulators.jets import Jets
+from domain.simulators.mixture import Mixture
 from domain.simulators.own import Own
 from domain.simulators.strokes import Strokes
 
@@ -39,5 +40,6 @@ SIMULATORS = {
     "jets": Jets,
     "gflash": GFlash,
     "cascade": Cascade,
+    "mixture": Mixture,
     "own": Own,
 }

@@ -317,6 +317,52 @@ def topology(places: np.ndarray, edges: np.ndarray, pictures: np.ndarray, path: 
         FigureCanvasAgg(figure).print_png(path)
 
 
+def densities(
+    panels: Mapping[str, Mapping[str, np.ndarray]], reach: Mapping[str, float], path: Path, bins: int = 120
+) -> None:
+    """Where points of the plane lie: a row for each set of panels, dark where many are.
+
+    Args:
+        panels: row → column → points, (N, 2); every row has the same columns.
+        reach: row → largest coordinate that is shown.
+        path: PNG file to write; pictures would make an SVG large.
+        bins: pixels of a panel's side.
+    """
+    columns = next(iter(panels.values()))
+    with matplotlib.rc_context(STYLE):
+        size = 1.25 * len(columns) + 0.4, 1.25 * len(panels) + 0.3
+        figure = Figure(facecolor="white", figsize=size, dpi=130, layout="constrained")
+        grid = figure.subplots(len(panels), len(columns), squeeze=False)
+        for line, (row, sets) in zip(grid, panels.items()):
+            edges = np.linspace(-reach[row], reach[row], bins + 1)
+            for axes, (column, points) in zip(line, sets.items()):
+                counts = np.histogram2d(points[:, 1], points[:, 0], (edges, edges))[0]
+                axes.imshow(np.log1p(counts), origin="lower", cmap="Greys")
+                axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_visible(True)
+                if line is grid[0]:
+                    axes.set_title(column, fontsize=7.5)
+            line[0].set_ylabel(row, fontsize=7.5)
+        FigureCanvasAgg(figure).print_png(path)
+
+
+def orbits(paths: Mapping[str, np.ndarray], path: Path) -> None:
+    """Ways through the plane around its origin, side by side.
+
+    Args:
+        paths: title → points in order, (N, 2).
+        path: SVG file to write.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(3.0 * len(paths), 3.2), layout="constrained")
+        for axes, (title, points) in zip(figure.subplots(1, len(paths), squeeze=False).flat, paths.items()):
+            axes.plot(*points.T, color=COLOURS[1], linewidth=0.9)
+            axes.plot(*points[0], "o", color=COLOURS[0], markersize=4)
+            axes.plot(0, 0, "+", color=INK)
+            axes.set(title=title, aspect="equal", xlabel="a", ylabel="b")
+        _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     """Write an SVG without a date, its ink replaced by the page's.
 

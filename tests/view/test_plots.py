@@ -24,6 +24,7 @@ PLOTS: dict[str, Callable[[Path], None]] = {
     "curves": lambda path: plots.curves(
         [{"step": k, "critic.adversarial": k**0.5, "generator.adversarial": -k, "generator.other": 1} for k in range(5)], path
     ),
+    "orbits": lambda path: plots.orbits({"one": EDGES.reshape(-1, 1).repeat(2, 1), "two": np.zeros((3, 2))}, path),
     "seeds": lambda path: plots.seeds({"one arm": [0.5, 0.6], "<other>": [0.7]}, path, "accuracy"),
     "response": lambda path: plots.response(
         {side: [Response(k, k + 1, 9, 0.01, 0.1, 0.1, 0.02) for k in range(3)] for side in ("simulator", "surrogate", "again")}, path
