@@ -4,7 +4,7 @@ system to a model directory that survives being killed."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,13 @@ def model_directory(
         )
         models.save(partial, model.cpu().requires_grad_(False), history, provenance)
         yield partial
+
+
+def run_missing(train: Callable[..., None], tasks: Sequence[tuple]) -> None:
+    """``train(*task)`` for each task whose last entry, the path of a model directory, does not exist yet."""
+    with launch.executor() as pool:
+        for _ in launch.ordered(pool, train, [task for task in tasks if not task[-1].exists()]):
+            pass
 
 
 def training_samples(source: Path) -> Samples:

@@ -25,8 +25,8 @@ from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.system import System
-from pipelines import launch, stage
-from pipelines.learn import Learn, model_directory, training_samples
+from pipelines import stage
+from pipelines.learn import Learn, model_directory, run_missing, training_samples
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def main(arguments: argparse.Namespace) -> None:
             (dataclasses.replace(config, seed=seed, seeds=()), where, source, folder / f"{out.name}-{seed}")
             for seed in config.seeds
         ]
-        with launch.executor() as pool:
-            for _ in launch.ordered(pool, train, [task for task in tasks if not task[-1].exists()]):
-                pass
+        run_missing(train, tasks)
         for seed, (*_, trained) in zip(config.seeds, tasks):
             shutil.copytree(trained, partial / str(seed))
 

@@ -4,10 +4,18 @@ A family is a :class:`~domain.system.System` with ``Config`` (its parameters), a
 ``(config, space)``, and ``streams(x, label)``, the data its players draw from.
 """
 
+from domain.generators.autoencoder import Autoencoder
 from domain.generators.gan import GAN
+from domain.generators.kmeans import KMeans
+from domain.generators.ladder_vae import LadderVAE
+from domain.generators.pca import PCA
 from domain.generators.vae import VAE
 
 GENERATORS = {
+    "autoencoder": Autoencoder,
     "gan": GAN,
+    "kmeans": KMeans,
+    "ladder_vae": LadderVAE,
+    "pca": PCA,
     "vae": VAE,
 }

@@ -24,10 +24,12 @@ from domain.simulators import SIMULATORS
 from domain.surrogates import SURROGATES
 from domain.system import CAPABILITIES, CanSample, CanTranslate, Player, System, capabilities
 from domain.training import Budget, fit
-from tests.families import IMAGES, build
+from tests.families import IMAGES, SMALL, build
 
 NETWORK_FAMILIES = [
-    pytest.param(role, name, id=f"{role}-{name}") for role, table in models.FAMILIES.items() for name in table
+    pytest.param(role, name, id=f"{role}-{name}")
+    for role, table in models.FAMILIES.items()
+    for name in (*table, *(variant for variant in SMALL if "/" in variant and variant.partition("/")[0] in table))
 ]
 
 
@@ -70,7 +72,7 @@ def outputs(system: System) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(("role", "name"), NETWORK_FAMILIES)
 def test_config_round_trip(role: str, name: str) -> None:
-    config = models.FAMILIES[role][name].Config()
+    config = build(role, name).config
     assert isinstance(config, Config)
     assert type(config).parse(config.as_dict(), "test") == config
     with pytest.raises(InputError, match="unknown key"):
