@@ -11,6 +11,7 @@ file                  what it measures                                          
 ``physics_distance``  FPD and KPD, distances between two sets of observables       two sets
 ``coverage``          precision, recall, density, coverage; copies of the          two sets
                       training set
+``likelihood``        log-likelihood by importance sampling, effective draws      a model with codes
 ``separation``        distances between two samples of one observable              two columns
 ``showers``           calorimeter observables, features made of them, and the      cells in MeV
                       energy response

@@ -84,7 +84,7 @@ def test_warm_up_weighs_the_kl_by_the_steps_done() -> None:
     noise = model.noise(player, torch_generator(0, "noise"))
     weights = []
     for _ in range(6):
-        weights.append(float(model.bound_terms(batch, noise)["kl"]))
+        weights.append(float(model.bound_terms(batch, noise)["kl"].detach()))
         model.after(player, batch, noise)
     assert [weight / weights[-1] for weight in weights] == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1])
 
