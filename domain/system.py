@@ -128,6 +128,14 @@ class CanEncode(Protocol):
 
 
 @runtime_checkable
+class CanDecode(Protocol):
+    """Maps latent codes to samples."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z: codes (N, d), as :meth:`CanEncode.encode` gives them → (N, *shape)."""
+
+
+@runtime_checkable
 class CanReconstruct(Protocol):
     """Maps samples to latent codes and back."""
 
@@ -162,6 +170,7 @@ class CanClassify(Protocol):
 CAPABILITIES: dict[str, type] = {
     "samples": CanSample,
     "encodes": CanEncode,
+    "decodes": CanDecode,
     "reconstructs": CanReconstruct,
     "density": CanRate,
     "translates": CanTranslate,

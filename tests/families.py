@@ -32,6 +32,8 @@ SMALL = {  # where the published networks are large; family/variant for what par
     },
     "autoencoder/masking": {"latent": 3, "network": "mlp", "hidden": [8], "corruption": "masking", "components": 2},
     "autoencoder/gaussian": {"latent": 3, "network": "mlp", "hidden": [8], "corruption": "gaussian", "components": 2},
+    "cvae": {"latent": 4, "hidden": [16, 8], "batch": 16},
+    "cvae/quadrants": {"given": "quadrants", "latent": 4, "hidden": [16, 8], "batch": 16, "warm_up": 2},
     "pca": {"latent": 5},
     "kmeans": {"clusters": 8},
     "flow": {**TWO_STEP, "couplings": 2, "width": 16},

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER = (
     ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "matter", "materials", "samples", "space"),
     ("nets", "objectives", "formats"),
-    ("system", "training", "together", "ensemble"),
+    ("system", "training", "together", "ensemble", "latent"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "surrogates", "metrics"),
     ("models", "estimators", "view"),
 )

@@ -22,7 +22,7 @@ from domain.refiners import REFINERS
 from domain.samples import About, Samples, check
 from domain.simulators import SIMULATORS
 from domain.surrogates import SURROGATES
-from domain.system import CAPABILITIES, CanSample, CanTranslate, Player, System, capabilities
+from domain.system import CAPABILITIES, CanDecode, CanEncode, CanSample, CanTranslate, Player, System, capabilities
 from domain.training import Budget, fit
 from tests.families import IMAGES, SMALL, build
 
@@ -61,7 +61,9 @@ def outputs(system: System) -> list[torch.Tensor]:
     results = []
     if isinstance(system, CanSample):
         results.append(system.sample(5, generator))
-    for name in set(capabilities(system)) - {"samples"}:
+    if isinstance(system, CanDecode) and isinstance(system, CanEncode):
+        results.append(system.decode(system.encode(x)))
+    for name in set(capabilities(system)) - {"samples", "decodes"}:
         method = {"encodes": "encode", "reconstructs": "reconstruct", "density": "density",
                   "translates": "translate", "classifies": "classify"}[name]
         takes_generator = "generator" in inspect.signature(getattr(system, method)).parameters
