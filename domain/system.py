@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Fraction, NonNegative, Positive, Range
+from domain.space import Space
 
 Batch = Mapping[str, tuple[Tensor, ...]]
 Noise = Mapping[str, Tensor]
@@ -77,6 +78,7 @@ class System(nn.Module):
     """Base of every trainable family; see the module's docstring."""
 
     players: tuple[Player, ...]
+    space: Space
     averaged: tuple[str, ...] = ()
     """Roles whose average over training steps replaces them at the end."""
     given: tuple[Literal["label", "condition"], ...] = ()

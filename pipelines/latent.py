@@ -69,7 +69,7 @@ def ways(model: System, test: Samples, training: Samples, folder: Path) -> Recor
     """Straight lines and arcs between the codes of held-out samples."""
     if not (isinstance(model, CanEncode) and isinstance(model, CanDecode)):
         return {}
-    codes = model.encode(model.space.encode(test.x[: 2 * (len(test) // 2)][: 2 * SHOWN]))
+    codes = model.encode(model.space.encode(test.x[: min(2 * SHOWN, len(test) // 2 * 2)]))
     for name, way in (("linear", latent.linear), ("spherical", latent.spherical)):
         path = way(codes[::2], codes[1::2], STEPS)
         images = shown(model.decode(path.flatten(0, 1)))
@@ -108,8 +108,10 @@ def strangest(model: System, test: Samples, training: Samples, folder: Path) -> 
     x = model.space.encode(test.x)
     score = latent.strangeness(model, x, torch_generator(0, "strangeness"))
     order = score.argsort(descending=True)
-    pictures.rows([shown(x[order[:SHOWN]]), shown(x[order.flip(0)[:SHOWN]])], (-1, 1), folder / "strangest.png")
-    return {"strangeness": "−log p(x)" if isinstance(model, CanRate) else "squared error", "median_strangeness": float(score.median())}
+    ends = [shown(x[rows[:SHOWN]]) for rows in (order, order.flip(0))]
+    pictures.rows(ends, (-1, 1), folder / "strangest.png")
+    kind = "−log p(x)" if isinstance(model, CanRate) else "squared error"
+    return {"strangeness": kind, "median_strangeness": float(score.median())}
 
 
 if __name__ == "__main__":

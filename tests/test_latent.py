@@ -46,7 +46,8 @@ def test_the_manifold_s_grid_holds_equal_shares_of_a_normal() -> None:
 def test_strangers_score_higher() -> None:
     space = Space("image", (1, 3, 3), (0.0, 1.0))
     generator = torch_generator(0, "x")
-    known = 0.3 * torch.randn(300, 1, 1, 3, generator=generator).expand(-1, 1, 3, 3) + 0.02 * torch.randn(300, 1, 3, 3, generator=generator)
+    row = 0.3 * torch.randn(300, 1, 1, 3, generator=generator)
+    known = row + 0.02 * torch.randn(300, 1, 3, 3, generator=generator)
     model = PCA(PCAConfig(latent=3), space)
     model.finish(model.streams(known, torch.zeros(300)), generator)
     strange = 0.3 * torch.randn(50, 1, 3, 3, generator=generator)
@@ -65,4 +66,5 @@ def test_every_picture_of_a_model_with_two_codes(tmp_path: Path, pipeline: Pipel
     assert {path.stem for path in Path("seen").glob("*.png")} == names
     assert Image.open("seen/manifold.png").size == Image.open("seen/manifold.png").size[::-1], "a square grid"
     record = read_json(Path("seen/summary.json"))
-    assert record["strangeness"] == "−log p(x)" and 0 < record["reconstruction_error"] and record["nearest_training_distance"] > 0
+    assert record["strangeness"] == "−log p(x)"
+    assert record["reconstruction_error"] > 0 and record["nearest_training_distance"] > 0

@@ -66,6 +66,8 @@ class CVAE(System):
 
     low: Tensor  # (C,) lowest condition seen
     high: Tensor  # (C,) highest condition seen
+    seen: Tensor  # (C, H, W) 1 at pixels that are given
+    steps: Tensor  # scalar, done so far
     kept: Tensor  # (256, C, H, W) training images that lend quadrants, or none
 
     def __init__(self, config: CVAEConfig, space: Space) -> None:
@@ -148,7 +150,7 @@ class CVAE(System):
 
     def log_likelihood(self, x: Tensor, z: Tensor, context: Tensor) -> Tensor:
         """log p(x | z, c) of the pixels that are not given, in nats, (N,)."""
-        unseen = (self.seen == 0).flatten()
+        unseen = self.seen.flatten() < 0.5
         x, out = (images.flatten(1)[:, unseen, None, None] for images in (x, self.picture(z, context)))
         return self.pixels.log_prob(x, out)
 

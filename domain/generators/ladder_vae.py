@@ -86,6 +86,8 @@ class LadderVAE(System):
     Config: ClassVar[type[Config]] = LadderVAEConfig
     averaged = ("up", "read", "down", "above", "pixels")
 
+    steps: Tensor  # scalar, done so far
+
     def __init__(self, config: LadderVAEConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space = config, space

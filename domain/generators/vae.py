@@ -95,6 +95,8 @@ class VAE(System):
     Config: ClassVar[type[Config]] = VAEConfig
     averaged = ("encoder", "decoder", "pixels", "prior")
 
+    steps: Tensor  # scalar, done so far
+
     def __init__(self, config: VAEConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space = config, space

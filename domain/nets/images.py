@@ -74,8 +74,8 @@ class PixelModel(nn.Module):
         """The mean image, in [−1, 1], of the shape of ``out``."""
         return 2 * torch.sigmoid(out.float()) - 1 if self.pixels == "bernoulli" else torch.tanh(out.float())
 
-    def start(self, output: nn.Linear, images: Tensor) -> None:
-        """Let a decoder's last layer begin at the mean of training images (N, C, H, W) in [−1, 1]."""
+    def start(self, output: nn.Module, images: Tensor) -> None:
+        """Let a decoder's last linear layer begin at the mean of training images (N, C, H, W) in [−1, 1]."""
         mean = images.float().mean(0).flatten().clamp(-0.998, 0.998)
         output.bias.data.copy_(2 * torch.atanh(mean) if self.pixels == "bernoulli" else torch.atanh(mean))
 

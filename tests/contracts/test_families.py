@@ -22,7 +22,16 @@ from domain.refiners import REFINERS
 from domain.samples import About, Samples, check
 from domain.simulators import SIMULATORS
 from domain.surrogates import SURROGATES
-from domain.system import CAPABILITIES, CanDecode, CanEncode, CanSample, CanTranslate, Player, System, capabilities
+from domain.system import (
+    CAPABILITIES,
+    CanDecode,
+    CanEncode,
+    CanSample,
+    CanTranslate,
+    Player,
+    System,
+    capabilities,
+)
 from domain.training import Budget, fit
 from tests.families import IMAGES, SMALL, build
 

@@ -64,8 +64,8 @@ def test_a_label_makes_its_image() -> None:
     asked = torch.tensor([0, 1, 1, 0])
     means = model.sample(4, torch_generator(0, "z"), label=asked).mean((1, 2, 3))
     assert torch.equal(means > 0, asked > 0)
-    right, wrong = (model.estimate(x[:20], torch_generator(0, "e"), 50, label=y).value.mean() for y in (label[:20], 1 - label[:20]))
-    assert right > wrong
+    rated = [model.estimate(x[:20], torch_generator(0, "e"), 50, label=y).value.mean() for y in (label[:20], 1 - label[:20])]
+    assert rated[0] > rated[1]
     with pytest.raises(InputError, match="label"):
         model.estimate(x[:5], torch_generator(0, "e"), 5)
 

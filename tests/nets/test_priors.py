@@ -30,7 +30,8 @@ def planar(name: str) -> Prior:
             prior = Aggregate(2, 3)
             prior.fit(torch.randn(300, 2) * torch.tensor([1.0, 0.4]) + torch.randint(0, 3, (300, 1)), torch_generator(0, "fit"))
         else:
-            prior = {"standard": lambda: StandardNormal(2), "mixture": lambda: Mixture(2, 3), "flow": lambda: Flow(2, 2, (8,))}[name]()
+            made = {"standard": lambda: StandardNormal(2), "mixture": lambda: Mixture(2, 3), "flow": lambda: Flow(2, 2, (8,))}
+            prior = made[name]()
             for parameter in prior.parameters():
                 parameter.data.add_(0.3 * torch.randn_like(parameter))
     return prior.requires_grad_(False)

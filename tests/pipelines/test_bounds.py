@@ -23,7 +23,11 @@ train:
     model: {likelihood: bernoulli, network: mlp, hidden: [8], latent: 2, batch: 16}
     budget: {steps: 20, average: 0.9, precision: float32}
     seeds: [3, 5]
-  sphere: {family: vae, model: {likelihood: bernoulli, network: mlp, hidden: [8], latent: 2, batch: 16, code: sphere}, budget: {steps: 5}, seeds: [3, 5]}
+  sphere:
+    family: vae
+    model: {likelihood: bernoulli, network: mlp, hidden: [8], latent: 2, batch: 16, code: sphere}
+    budget: {steps: 5}
+    seeds: [3, 5]
 evaluate:
   bounds:
     title: A few pixels
