@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Fraction, NonNegative, Positive, Range
+from domain.space import Space
 
 Batch = Mapping[str, tuple[Tensor, ...]]
 Noise = Mapping[str, Tensor]
@@ -77,6 +78,7 @@ class System(nn.Module):
     """Base of every trainable family; see the module's docstring."""
 
     players: tuple[Player, ...]
+    space: Space
     averaged: tuple[str, ...] = ()
     """Roles whose average over training steps replaces them at the end."""
     given: tuple[Literal["label", "condition"], ...] = ()
@@ -132,6 +134,14 @@ class CanEncode(Protocol):
 
 
 @runtime_checkable
+class CanDecode(Protocol):
+    """Maps latent codes to samples."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z: codes (N, d), as :meth:`CanEncode.encode` gives them → (N, *shape)."""
+
+
+@runtime_checkable
 class CanReconstruct(Protocol):
     """Maps samples to latent codes and back."""
 
@@ -178,6 +188,7 @@ class CanClassify(Protocol):
 CAPABILITIES: dict[str, type] = {
     "samples": CanSample,
     "encodes": CanEncode,
+    "decodes": CanDecode,
     "reconstructs": CanReconstruct,
     "density": CanRate,
     "translates": CanTranslate,

@@ -17,12 +17,33 @@ ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 
 SPACES = {"lagan": JETS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
-SMALL = {  # where the published networks are large
+PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
+SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
     "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},
     "cogan": {"latent": 8, "width": 8, "critic_widths": [4, 8], "hidden": 16, "search": 3, "batch": 8},
     "pix2pix": {"width": 8, "critic_width": 8, "batch": 8},
+    "vae": {"latent": 4, "width": 8},
+    "vae/iwae": {**PLAIN, "draws": 3},
+    "vae/doubly": {**PLAIN, "draws": 3, "doubly": True, "prior": "mixture"},
+    "vae/sphere": {**PLAIN, "code": "sphere", "warm_up": 2},
+    "vae/vamp": {**PLAIN, "prior": "vamp"},
+    "vae/flow": {**PLAIN, "prior": "flow", "components": 2},
+    "vae/aggregate": {**PLAIN, "prior": "aggregate", "components": 2},
+    "vae/binarised": {**PLAIN, "likelihood": "bernoulli", "binarise": True},
+    "ladder_vae": {"latents": [4, 3, 2], "widths": [16, 12, 8], "batch": 16},
+    "autoencoder": {"latent": 3, "width": 8, "components": 2},
+    "autoencoder/denoising": {
+        "latent": 3, "network": "mlp", "hidden": [16, 8], "likelihood": "bernoulli", "corruption": "salt_and_pepper",
+        "walk": 3, "components": 2,
+    },
+    "autoencoder/masking": {"latent": 3, "network": "mlp", "hidden": [8], "corruption": "masking", "components": 2},
+    "autoencoder/gaussian": {"latent": 3, "network": "mlp", "hidden": [8], "corruption": "gaussian", "components": 2},
+    "cvae": {"latent": 4, "hidden": [16, 8], "batch": 16},
+    "cvae/quadrants": {"given": "quadrants", "latent": 4, "hidden": [16, 8], "batch": 16, "warm_up": 2},
+    "pca": {"latent": 5},
+    "kmeans": {"clusters": 8},
     "flow": {**TWO_STEP, "couplings": 2, "width": 16},
     "flow_matching": {**TWO_STEP, "blocks": 1, "width": 16, "steps": 2},
     "vae_flow": {**TWO_STEP, "latent": 4, "width": 16, "couplings": 1, "couplings_width": 8},
@@ -38,8 +59,8 @@ SMALL = {  # where the published networks are large
 
 
 def build(role: str, name: str, seed: int = 0) -> System:
-    """An untrained system of a registered family."""
-    family = models.FAMILIES[role][name]
+    """An untrained system of a registered family, or of a variant of it."""
+    family = models.FAMILIES[role][name.partition("/")[0]]
     space = SPACES.get(name, ROLES.get(role, IMAGES))
     with scoped_seed(seed, "start values"):
         return family(family.Config.parse(SMALL.get(name), name), space)

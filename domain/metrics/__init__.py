@@ -12,6 +12,7 @@ file                  what it measures                                          
 ``coverage``          precision, recall, density, coverage; copies of the          two sets
                       training set
 ``modes``             modes of a known mixture that are covered, and how evenly    centres or classes
+``likelihood``        log-likelihood by importance sampling, effective draws      a model with codes
 ``separation``        distances between two samples of one observable              two columns
 ``showers``           calorimeter observables, features made of them, and the      cells in MeV
                       energy response

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 
 def bernoulli(x: Tensor, logits: Tensor) -> Tensor:
@@ -14,7 +14,7 @@ def bernoulli(x: Tensor, logits: Tensor) -> Tensor:
 
     x: (N, ...) in [0, 1]; a likelihood only where x is 0 or 1. → (N,)
     """
-    return (x * logsigmoid(logits) + (1 - x) * logsigmoid(-logits)).flatten(1).sum(1)
+    return -binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
 
 def gaussian(x: Tensor, mean: Tensor, log_deviation: Tensor) -> Tensor:

@@ -24,12 +24,23 @@ from domain.regressors import REGRESSORS
 from domain.samples import About, Samples, check
 from domain.simulators import SIMULATORS
 from domain.surrogates import SURROGATES
-from domain.system import CAPABILITIES, CanSample, CanTranslate, Player, System, capabilities
+from domain.system import (
+    CAPABILITIES,
+    CanDecode,
+    CanEncode,
+    CanSample,
+    CanTranslate,
+    Player,
+    System,
+    capabilities,
+)
 from domain.training import Budget, fit
-from tests.families import IMAGES, TURNED, build
+from tests.families import IMAGES, SMALL, TURNED, build
 
 NETWORK_FAMILIES = [
-    pytest.param(role, name, id=f"{role}-{name}") for role, table in models.FAMILIES.items() for name in table
+    pytest.param(role, name, id=f"{role}-{name}")
+    for role, table in models.FAMILIES.items()
+    for name in (*table, *(variant for variant in SMALL if "/" in variant and variant.partition("/")[0] in table))
 ]
 
 
@@ -63,7 +74,9 @@ def outputs(system: System) -> list[torch.Tensor]:
     results = [system.predict(x)] if hasattr(system, "predict") else []
     if isinstance(system, CanSample):
         results.append(system.sample(5, generator))
-    for name in set(capabilities(system)) - {"samples"}:
+    if isinstance(system, CanDecode) and isinstance(system, CanEncode):
+        results.append(system.decode(system.encode(x)))
+    for name in set(capabilities(system)) - {"samples", "decodes"}:
         method = {"encodes": "encode", "reconstructs": "reconstruct", "density": "density",
                   "translates": "translate", "classifies": "classify"}[name]
         takes_generator = "generator" in inspect.signature(getattr(system, method)).parameters
@@ -74,7 +87,7 @@ def outputs(system: System) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize(("role", "name"), NETWORK_FAMILIES)
 def test_config_round_trip(role: str, name: str) -> None:
-    config = models.FAMILIES[role][name].Config()
+    config = build(role, name).config
     assert isinstance(config, Config)
     assert type(config).parse(config.as_dict(), "test") == config
     with pytest.raises(InputError, match="unknown key"):

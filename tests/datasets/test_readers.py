@@ -75,6 +75,15 @@ def test_mnist_plain(tmp_path: Path) -> None:
     np.testing.assert_array_equal(DATASETS["mnist"]().load([tmp_path]).x, x)
 
 
+def test_mnist_binarised_once_by_seed(tmp_path: Path) -> None:
+    ink = write_mnist(tmp_path)
+    first, again, other = (DATASETS["mnist"](binarise="static", seed=seed).load([tmp_path]) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.x, again.x)
+    assert (first.x != other.x).any() and first.about.range == (0, 1) and set(np.unique(first.x)) == {0, 1}
+    assert (first.x[ink == 255] == 1).all() and (first.x[ink == 0] == 0).all()
+    assert first.x.mean() == pytest.approx(ink.mean() / 255, abs=0.02)
+
+
 def test_mnist_is_downloaded_where_it_is_missing(
     server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

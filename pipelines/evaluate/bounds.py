@@ -1,0 +1,151 @@
+"""A study's table of log-likelihoods: held-out images rated by importance sampling, every model with every seed.
+
+    python -m pipelines.evaluate.bounds studies/bounds
+
+Reads ``evaluate.bounds`` of the study's parameter file, the models it names and the test split of their samples.
+Writes into the study's folder ``results.csv`` (study, method, seed, metric, value, seconds, and where it was
+measured) and ``summary.md``. A model that is rated is not rated again when the others are interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from domain import models
+from domain.config import Config, Count, Natural, Positive
+from domain.errors import InputError
+from domain.files import read_json, write_json
+from domain.metrics.likelihood import importance_sampled
+from domain.samples import SampleFile
+from domain.view import study
+from pipelines import launch, stage
+from pipelines.classify import origin, table
+from pipelines.evaluate import held_out, none_or_all
+
+Record = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Bounds(Config):
+    """``evaluate.bounds``.
+
+    Attributes:
+        title: of the summary.
+        samples: the file whose training split the models learned from; its test split is rated.
+        models: method → folder with one model directory a seed.
+        seeds: of the models.
+        count: test images; 0 takes all.
+        draws: codes for each image.
+        published: method → published nats, and ``published_from`` where they were read.
+        dimensions: number of dimensions → methods to set side by side, such as codes in space and on a sphere.
+        columns: headings of these methods.
+        rests_on: sentences that end the summary, the binarisation first.
+    """
+
+    title: str
+    samples: str
+    models: Mapping[str, str]
+    seeds: tuple[Natural, ...]
+    count: Natural = 0
+    draws: Count = 5000
+    published: Mapping[str, Positive] = field(default_factory=dict)
+    published_from: str = ""
+    dimensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in (*self.published, *(name for row in self.dimensions.values() for name in row)):
+            if name not in self.models:
+                raise InputError(f"Bounds.models: lacks {name!r}, which the summary sets beside others; add it")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    folder = Path(arguments.study)
+    where = (folder / "params.yaml").as_posix()
+    config = stage.parameters(Bounds, where, "evaluate", "bounds")
+    cases = [(name, seed) for name in config.models for seed in config.seeds]
+    inputs = stage.inputs(Path(config.samples), *(directory(config, *case) / "model.json" for case in cases))
+    with stage.scratch(folder, config.as_dict(), inputs) as kept, none_or_all(folder) as new:
+        files = {case: kept / f"{case[0]}-{case[1]}.json" for case in cases}
+        tasks = [(config, *case, file) for case, file in files.items() if not file.exists()]
+        with launch.executor() as pool:
+            for _ in launch.ordered(pool, rate, tasks):
+                pass
+        measured = {case: read_json(file) for case, file in files.items()}
+        columns = ("study", "method", "seed", "metric", "value", "seconds", *origin())
+        table(new("results.csv"), columns, rows(folder.name, measured))
+        new("summary.md").write_text(page(measured, config))
+
+
+def directory(config: Bounds, name: str, seed: int) -> Path:
+    """Where a model lies."""
+    return Path(config.models[name]) / str(seed)
+
+
+def rate(config: Bounds, name: str, seed: int, out: Path) -> None:
+    """Write one model's figures, and what they took."""
+    began, source = time.monotonic(), Path(config.samples)
+    model = models.load(directory(config, name, seed))
+    if not hasattr(model, "estimate"):
+        raise InputError(f"{directory(config, name, seed)}: this family has no importance weights; leave it out")
+    samples = held_out(source, config.count or len(SampleFile(source, "test")))
+    device = launch.device()
+    figures = importance_sampled(model.to(device), model.space.encode(samples.x).to(device), config.draws, seed)
+    write_json(out, {"figures": figures, "seconds": time.monotonic() - began, "made": origin()})
+
+
+def rows(name: str, measured: Mapping[tuple[str, int], Mapping]) -> Iterator[tuple[object, ...]]:
+    """The rows of ``results.csv``."""
+    for (method, seed), record in measured.items():
+        for metric, value in record["figures"].items():
+            made = record["made"].values()
+            yield name, method, seed, metric, f"{value:.6g}", f"{record['seconds']:.0f}", *made
+
+
+def page(measured: Mapping[tuple[str, int], Mapping], config: Bounds) -> str:
+    """``summary.md``."""
+    figures = {name: [measured[name, seed]["figures"] for seed in config.seeds] for name in config.models}
+    beside = {name for row in config.dimensions.values() for name in row}
+    lines = [line(name, config, records) for name, records in figures.items() if name not in beside]
+    columns = ("method", "−log p(x)", "worst seed", "−bound of one draw", "effective draws", "published")
+    count = config.count or len(SampleFile(Path(config.samples), "test"))
+    text = (
+        f"Nats a test image, {count:,} of them; lower is better. Importance-sampled with {config.draws:,} draws, "
+        f"mean ± standard deviation over {len(config.seeds)} seeds; the figure is above the true one on average. "
+        "Effective draws: the median image's, in the mean over seeds."
+    )
+    parts = [f"# {config.title}", text, study.table(columns, lines) if lines else ""]
+    if config.dimensions:
+        cells = [[size, *(nats(figures[name], "nll") for name in row)] for size, row in config.dimensions.items()]
+        parts += ["## By the number of dimensions of the code", study.table(("dimensions", *config.columns), cells)]
+    parts += [config.published_from, "\n".join(f"- {sentence}" for sentence in config.rests_on)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def line(name: str, config: Bounds, records: list[Record]) -> list[str]:
+    """One method's cells."""
+    effective = np.mean([record["effective_median"] for record in records])
+    published = config.published.get(name)
+    worst = f"{max(record['nll'] for record in records):.2f}"
+    shown = "" if published is None else f"{published:.2f}"
+    return [study.name(name), nats(records, "nll"), worst, nats(records, "elbo"), f"{effective:.0f}", shown]
+
+
+def nats(records: list[Record], metric: str) -> str:
+    """Mean ± standard deviation over seeds, to hundredths."""
+    values = np.array([record[metric] for record in records])
+    spread = f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{values.mean():.2f}{spread}"
+
+
+if __name__ == "__main__":
+    made = stage.parser(__name__, reads_parameters=False, study="folder of the study")
+    stage.run(main, made)

@@ -1,0 +1,78 @@
+"""From binarised images to the table of likelihoods, by configuration alone."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from domain.generators import GENERATORS
+from domain.samples import About, Samples, write
+from pipelines import stage
+from pipelines.evaluate.bounds import Bounds
+
+Pipeline = Callable[[str], None]
+
+PARAMS = """
+train:
+  vae:
+    model: {likelihood: bernoulli, network: mlp, hidden: [8], latent: 2, batch: 16}
+    budget: {steps: 20, average: 0.9, precision: float32}
+    seeds: [3, 5]
+  sphere:
+    family: vae
+    model: {likelihood: bernoulli, network: mlp, hidden: [8], latent: 2, batch: 16, code: sphere}
+    budget: {steps: 5}
+    seeds: [3, 5]
+evaluate:
+  bounds:
+    title: A few pixels
+    samples: images.h5
+    models: {vae: vae, sphere: sphere}
+    seeds: [3, 5]
+    count: 30
+    draws: 40
+    published: {vae: 12.0}
+    dimensions: {"2": [sphere]}
+    columns: [sphere]
+    rests_on: [Nothing much.]
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A study's folder beside a file of 120 black and white images, the last 40 of them held out."""
+    x = (np.random.default_rng(0).random((120, 1, 4, 4)) < 0.3).astype(np.uint8)
+    write(tmp_path / "images.h5", Samples(x, About("image", (0, 1)), split=np.where(np.arange(120) < 80, 0, 2)))
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/params.yaml").write_text(PARAMS)
+    return tmp_path / "study"
+
+
+def test_from_images_to_the_table(study: Path, pipeline: Pipeline) -> None:
+    for name in ("vae", "sphere"):
+        pipeline(f"train images.h5 {name} {name} --params study/params.yaml")
+    assert sorted(path.name for path in Path("vae").iterdir()) == ["3", "5"]
+    pipeline("evaluate.bounds study")
+    rows = list(csv.DictReader((study / "results.csv").open()))
+    assert {(row["method"], row["seed"]) for row in rows} == {(n, s) for n in ("vae", "sphere") for s in ("3", "5")}
+    figures = {(row["method"], row["seed"], row["metric"]): float(row["value"]) for row in rows}
+    assert figures["vae", "3", "nll"] != figures["vae", "5", "nll"], "each seed is another model"
+    assert all(figures[n, s, "nll"] <= figures[n, s, "elbo"] for n in ("vae", "sphere") for s in ("3", "5"))
+    assert figures["vae", "3", "nll"] < 16 * np.log(2), "better than a coin for each pixel"
+    text = (study / "summary.md").read_text()
+    assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text
+
+
+def test_the_study_s_own_parameters_are_valid() -> None:
+    file = stage.ROOT / "studies/bounds/params.yaml"
+    content = YAML(typ="safe", pure=True).load(file)
+    evaluated = stage.parameters(Bounds, str(file), "evaluate", "bounds")
+    assert set(evaluated.models) == {*content["vaes"], *content["hierarchies"]} == set(content["train"])
+    for name, entry in content["train"].items():
+        GENERATORS[entry.get("family", name)].Config.parse(entry["model"], name)
+        assert tuple(entry["seeds"]) == evaluated.seeds
