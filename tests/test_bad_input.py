@@ -58,7 +58,7 @@ classify:
 surrogate:
   flow: {budget: {steps: 2}, held_out: 5}
 evaluate:
-  showers: {surrogates: {flow: showers}, count: 40}
+  showers: {surrogates: {flow: showers}, cascade: showers, count: 40}
   images: {features: data/classified/net}
 """
 
