@@ -28,7 +28,7 @@ UNLABELLED = "labels of -1 mean unlabelled here; scikit-learn exempts its own se
 
 
 def small(**options: object) -> FeatureMatchingGANClassifier:
-    return FeatureMatchingGANClassifier(**{**SMALL, "epochs": 60, "batch": 32, "random_state": 0, **options})
+    return FeatureMatchingGANClassifier(**{**SMALL, "epochs": 30, "batch": 32, "random_state": 0, **options})
 
 
 def supervised(**options: object) -> SupervisedClassifier:

@@ -113,7 +113,6 @@ def test_raw_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 PARAMETERS = """
 simulate:
-  strokes: {options: {size: 8, style: counts}, count: 100}
   gflash: {count: 50, options: {energy: [1, 5]}}
   own:
     options: {function: "tests.simulators.detector:simulate", kind: shower, shape: [4], range: [0, 9], shard: 20}
@@ -121,7 +120,7 @@ simulate:
 """
 
 
-@pytest.mark.parametrize("name, shard", [("strokes", 30), ("gflash", 20), ("own", 20)])
+@pytest.mark.parametrize("name, shard", [("gflash", 20), ("own", 20)])
 def test_workers_change_no_byte(
     monkeypatch: pytest.MonkeyPatch, pipeline: Callable[[str], None], tmp_path: Path, name: str, shard: int
 ) -> None:

@@ -43,7 +43,7 @@ def build(config: CaloGANConfig = CONFIG) -> CaloGAN:
 @pytest.fixture(scope="module")
 def trained() -> CaloGAN:
     system = build()
-    fit(system, system.streams(*showers(2000)), Budget(steps=150, average=0.9, precision="float32"), seed=0)
+    fit(system, system.streams(*showers(2000)), Budget(steps=100, average=0.9, precision="float32"), seed=0)
     return system
 
 

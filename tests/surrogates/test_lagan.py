@@ -40,7 +40,7 @@ def build(config: LAGANConfig = CONFIG, space: Space = SPACE) -> LAGAN:
 def trained() -> LAGAN:
     system = build()
     data = system.streams(*jets(2000)[:2])
-    fit(system, data, Budget(steps=150, average=0.9, precision="float32"), seed=0)
+    fit(system, data, Budget(steps=100, average=0.9, precision="float32"), seed=0)
     return system
 
 
