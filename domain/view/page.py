@@ -30,8 +30,7 @@ ol.flow li { flex: 1 1 6.5rem; background: var(--card); border-radius: .5rem; pa
 ol.flow b { display: block; font-size: .93rem; } ol.flow span { font-size: .8rem; color: var(--soft); }
 figure { margin: 1.4rem 0 2rem; } figcaption { font-size: .88rem; margin-top: .5rem; max-width: 44rem; }
 figure img { display: block; max-width: 100%; height: auto; image-rendering: pixelated; border-radius: 3px; }
-figure.plot { overflow-x: auto; } figure svg { display: block; width: 100%; min-width: 27rem; height: auto; }
-figure.narrow svg { max-width: 44rem; }
+figure.plot { overflow-x: auto; } figure svg { display: block; width: 100%; min-width: min(27rem, var(--natural)); max-width: var(--natural); height: auto; }
 .scroll { overflow-x: auto; margin: 1.2rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .88rem; padding-bottom: .4rem; max-width: 44rem; }
@@ -48,7 +47,7 @@ footer { margin: 4rem 0 3rem; font-size: .85rem; color: var(--soft); overflow-wr
 """
 
 
-NARROW = 560  # points; a narrower plot is not stretched over the whole page
+PIXELS = 1.4  # of the page for each point of a plot, so that all have letters of one size
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,8 @@ def figure(path: Path, caption: str, alt: str) -> str:
     if path.suffix == ".svg":
         drawing = re.sub(r"^.*?(?=<svg)", "", path.read_text(), flags=re.DOTALL)
         drawing = _own_names(drawing, f"{path.parent.name}-{path.stem}").replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
-        wide = float(re.search(r'width="([\d.]+)pt"', drawing)[1]) > NARROW
-        return f'<figure class="plot{"" if wide else " narrow"}" tabindex="0">{drawing}{_caption(caption)}</figure>'
+        natural = PIXELS * float(re.search(r'width="([\d.]+)pt"', drawing)[1])
+        return f'<figure class="plot" style="--natural: {natural:.0f}px" tabindex="0">{drawing}{_caption(caption)}</figure>'
     data = base64.b64encode(path.read_bytes()).decode()
     drawing = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
     return f"<figure>{drawing}{_caption(caption)}</figure>"
