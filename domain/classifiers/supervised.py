@@ -16,16 +16,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, Fraction, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine
+from domain.nets.backbone import backbone
 from domain.nets.batch_norm import calibrate
-from domain.nets.dcgan import Critic
-from domain.nets.mlp import mlp
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 from domain.training import Budget
@@ -64,13 +63,7 @@ class Supervised(ClassifyingSystem):
         self.config, self.space = config, space
         if space.kind == "table" and (config.network == "conv" or config.augment):
             raise InputError("network='conv' and augment need images; pass X as (N, H, W) or (N, C, H, W)")
-        if config.network == "conv":
-            critic = Critic(space.shape, config.width, space.classes)
-            self.trunk, self.head = critic.trunk, critic.head
-        else:
-            inputs = math.prod(space.shape)
-            self.trunk = nn.Sequential(nn.Flatten(), mlp((inputs, *config.hidden)), nn.ReLU())
-            self.head = nn.Linear(config.hidden[-1], space.classes)
+        self.trunk, self.head = backbone(config.network, space.shape, config.hidden, config.width, space.classes)
         self.players = (Player("network", ("trunk", "head"), self.terms, config.optimiser),)
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:

@@ -1,4 +1,4 @@
-"""The adversarial game that several families share: a generator, a critic, and what may bind the critic.
+"""What families share, above all the adversarial game: a generator, a critic, and what may bind the critic.
 
 A family says what the generator is given (:meth:`Adversarial.inputs`) and what the critic is shown
 (:meth:`Adversarial.shown`). The cost, its penalties and the options below are the same for all.
@@ -76,6 +76,21 @@ class AdversarialConfig(Config):
             )
         if self.batch % self.pack:
             raise InputError(f"{name}.pack: {self.batch} samples do not divide into packs of {self.pack}; change batch")
+
+
+class Unlabelled(System):
+    """A family that learns samples without labels and draws its latent vectors uniformly in [−1, 1]."""
+
+    def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
+        """x: images (N, C, H, W) or vectors (N, F) in [−1, 1]; labels are not used."""
+        return {"real": Stream((x,), self.config.batch)}
+
+    def noise(self, player: Player, generator: torch.Generator) -> Noise:
+        return {"z": self.drawn(self.config.batch, generator)}
+
+    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
+        """Latent vectors, (count, latent)."""
+        return 2 * torch.rand(count, self.config.latent, generator=generator, device=generator.device) - 1
 
 
 class Adversarial(System):

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count, Fraction, Positive
+from domain.generators.base import Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.space import Space
-from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
+from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class BEGANConfig(Config):
     critic: Adam = Adam(rate=1e-4)
 
 
-class BEGAN(System):
+class BEGAN(Unlabelled):
     """A generator and an autoencoder at play; samples, encodes, reconstructs."""
 
     Config: ClassVar[type[Config]] = BEGANConfig
@@ -64,17 +65,6 @@ class BEGAN(System):
             Player("critic", ("encoder", "decoder"), self.critic_terms, config.critic),
             Player("generator", ("generator",), self.generator_terms, config.generator),
         )
-
-    def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
-        """x: images (N, C, H, W) or vectors (N, F) in [−1, 1]; labels are not used."""
-        return {"real": Stream((x,), self.config.batch)}
-
-    def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        return {"z": self.drawn(self.config.batch, generator)}
-
-    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
-        """Latent vectors, (count, latent)."""
-        return 2 * torch.rand(count, self.config.latent, generator=generator, device=generator.device) - 1
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
         real, fake = self.errors(batch, noise)

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Count, Natural, Positive
+from domain.generators.base import Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.nets.mlp import mlp
 from domain.objectives.moments import squared_mmd
 from domain.space import Space
-from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
+from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 
 LEAST = 1e-12  # under the root, whose slope is infinite at 0
 
@@ -52,7 +53,7 @@ class GMMNConfig(Config):
     autoencoder: Adam = Adam(rate=1e-3, beta1=0.9)
 
 
-class GMMN(System):
+class GMMN(Unlabelled):
     """A generator that matches moments; samples."""
 
     Config: ClassVar[type[Config]] = GMMNConfig
@@ -74,17 +75,6 @@ class GMMN(System):
         self.decoder = pair.generator(config.codes, space.shape, *networks)
         player = Player("autoencoder", ("encoder", "decoder"), self.autoencoder_terms, config.autoencoder)
         self.players = player, *self.players
-
-    def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
-        """x: images (N, C, H, W) or vectors (N, F) in [−1, 1]; labels are not used."""
-        return {"real": Stream((x,), self.config.batch)}
-
-    def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        return {"z": self.drawn(self.config.batch, generator)}
-
-    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
-        """Latent vectors, (count, latent)."""
-        return 2 * torch.rand(count, self.config.latent, generator=generator, device=generator.device) - 1
 
     def autoencoder_terms(self, batch: Batch, noise: Noise) -> Terms:
         (x,) = batch["real"]

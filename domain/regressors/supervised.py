@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -12,15 +11,14 @@ import torch
 from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from domain.config import Config, Count, NonNegative
 from domain.errors import InputError
 from domain.nets.appearance import appearance
+from domain.nets.backbone import backbone
 from domain.nets.batch_norm import calibrate
-from domain.nets.dcgan import Critic
-from domain.nets.mlp import mlp
 from domain.network_estimator import NetworkEstimator, image_shape, vectors
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
@@ -59,12 +57,7 @@ class SupervisedRegression(System):
         if len(space.shape) != 3 and (config.network == "conv" or config.appearance):
             raise InputError("network='conv' and appearance need images; pass X as (N, H, W) or (N, C, H, W)")
         targets = len(space.condition)
-        if config.network == "conv":
-            critic = Critic(space.shape, config.width, targets)
-            self.trunk, self.head = critic.trunk, critic.head
-        else:
-            self.trunk = nn.Sequential(nn.Flatten(), mlp((math.prod(space.shape), *config.hidden)), nn.ReLU())
-            self.head = nn.Linear(config.hidden[-1], targets)
+        self.trunk, self.head = backbone(config.network, space.shape, config.hidden, config.width, targets)
         self.register_buffer("mean", torch.zeros(targets))
         self.register_buffer("scale", torch.ones(targets))
         self.players = (Player("network", ("trunk", "head"), self.terms, config.optimiser),)
