@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 
+import joblib
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import PCA
@@ -15,14 +16,26 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
 COMPONENTS = 64  # principal components in which neighbours are sought: much faster than all pixels, and no worse
+KEPT = 4  # graphs of a process: seeds that differ in their labels alone share one, and it costs a minute on MNIST
+_graphs: dict[tuple[int, bool, str, str], csr_matrix] = {}
 
 
 def affinity(a: np.ndarray, b: np.ndarray, neighbours: int) -> csr_matrix:
     """A kernel for scikit-learn's label spreading: 1 between neighbours in either direction, (N_a, N_b).
 
     Its own kernel ``knn`` keeps one direction, which on MNIST is twice as often wrong. For samples b that
-    are not in the graph a, their neighbours among a.
+    are not in the graph a, their neighbours among a. The last few graphs are kept, by the samples' bytes.
     """
+    key = (neighbours, a is b, joblib.hash(a), joblib.hash(b))
+    if key not in _graphs:
+        while len(_graphs) >= KEPT:
+            del _graphs[next(iter(_graphs))]
+        _graphs[key] = neighbourhood(a, b, neighbours)
+    return _graphs[key]
+
+
+def neighbourhood(a: np.ndarray, b: np.ndarray, neighbours: int) -> csr_matrix:
+    """The matrix of :func:`affinity`, found anew."""
     inside = a is b
     search = NearestNeighbors(n_neighbors=min(neighbours, len(a) - inside), algorithm="brute").fit(a)
     graph = search.kneighbors_graph(None if inside else b)

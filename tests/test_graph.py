@@ -7,8 +7,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.semi_supervised import LabelSpreading
 
+from domain import graph
 from domain.classifiers import LabelSpreadingClassifier
-from domain.graph import affinity, spread, surest
+from domain.graph import affinity, neighbourhood, spread, surest
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,17 @@ def test_affinity_by_hand() -> None:
     expected = [[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]
     np.testing.assert_array_equal(affinity(x, x, 1).toarray(), expected)
     np.testing.assert_array_equal(affinity(x, np.array([[6.0], [0.4]]), 1).toarray(), [[0, 1], [0, 0], [0, 0], [1, 0]])
+
+
+def test_a_graph_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same samples, in another array too, share it; a sample asked about is its own neighbour, one inside is not."""
+    found = []
+    monkeypatch.setattr(graph, "_graphs", {})
+    monkeypatch.setattr(graph, "neighbourhood", lambda a, b, n: found.append(n) or neighbourhood(a, b, n))
+    x = np.array([[0.0], [1.0], [3.0], [7.0]])
+    inside, outside = affinity(x, x, 1), affinity(x, x.copy(), 1)
+    assert affinity(x, x, 1) is inside and affinity(x, x.copy(), 1) is outside and found == [1, 1]
+    assert not inside.diagonal().any() and outside.diagonal().all()
 
 
 def test_two_rings_follow_their_own_label() -> None:
