@@ -81,7 +81,7 @@ def update(content: Any, changes: Mapping[str, Any]) -> None:
 def environment(**extra: str) -> dict[str, str]:
     """This interpreter first on the path, as in an activated environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **extra}
+    return {**os.environ, "PATH": path, **extra}
 
 
 def repro(folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:
