@@ -6,7 +6,6 @@
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-export PYTHONDONTWRITEBYTECODE := 1
 
 repro: .venv/installed
 	dvc repro --quiet

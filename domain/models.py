@@ -15,26 +15,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 
-from domain.classifiers import NETWORKS
 from domain.config import suggestion
 from domain.errors import InputError
 from domain.files import digest, read_json, write_json
-from domain.generators import GENERATORS
-from domain.refiners import REFINERS
-from domain.regressors import NETWORKS as REGRESSIONS
 from domain.space import Space
-from domain.surrogates import SURROGATES
 from domain.system import System, capabilities
+from domain.table import Table
 from domain.training import History
 
 SCHEMA = 1
-FAMILIES: dict[str, dict[str, type[System]]] = {
-    "generator": GENERATORS,
-    "refiner": REFINERS,
-    "classifier": NETWORKS,
-    "regressor": REGRESSIONS,
-    "surrogate": SURROGATES,
-}
+# What is saved is looked for from the top: estimators need scikit-learn, which no other training imports.
+FAMILIES: Table[Table[type[System]]] = Table(
+    "domain",
+    generator="generators.GENERATORS",
+    refiner="refiners.REFINERS",
+    surrogate="surrogates.SURROGATES",
+    classifier="classifiers.NETWORKS",
+    regressor="regressors.NETWORKS",
+)
 
 
 def save(directory: Path, model: System, history: History, provenance: Mapping[str, Any]) -> None:
@@ -68,9 +66,8 @@ def save(directory: Path, model: System, history: History, provenance: Mapping[s
 
 def _name(model: System) -> tuple[str, str]:
     for role, table in FAMILIES.items():
-        for family, kind in table.items():
-            if type(model) is kind:
-                return role, family
+        if family := table.name(type(model)):
+            return role, family
     raise InputError(f"{type(model).__name__}: in no table of families; add it to its folder's __init__.py")
 
 

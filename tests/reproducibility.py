@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TRAINING = ("digits-gan", "digits-vae", "strokes-digits-simgan", "few_labels", "strokes_to_digits", "gflash-flow")
 TINY: dict[str, Any] = {
     "simulate": {"strokes": {"count": 300}, "jets": {"count": 24}, "gflash": {"count": 1200}, "cascade": {"count": 4}},
-    "train": {name: {"budget": {"steps": 150}} for name in ("gan", "vae")},
+    "train": {name: {"budget": {"steps": 60}} for name in ("gan", "vae")},
     "refine": {"simgan": {"budget": {"steps": 60}}},
     "surrogate": {"flow": {"budget": {"steps": 30}, "held_out": 600}},
     "evaluate": {
@@ -53,7 +53,15 @@ def copy(folder: Path, tiny: bool) -> Path:
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     if tiny:
         shrink(folder / "params.yaml")
+        share_compiled(folder)
     return folder
+
+
+def share_compiled(folder: Path) -> None:
+    """What numba has compiled of the same sources serves the copy: compiling takes longer than a tiny flow's showers."""
+    cache = ROOT / "domain" / "matter" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (folder / "domain" / "matter" / "__pycache__").symlink_to(cache)
 
 
 def shrink(path: Path) -> None:
@@ -81,7 +89,7 @@ def update(content: Any, changes: Mapping[str, Any]) -> None:
 def environment(**extra: str) -> dict[str, str]:
     """This interpreter first on the path, as in an activated environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **extra}
+    return {**os.environ, "PATH": path, **extra}
 
 
 def repro(folder: Path, **extra: str) -> subprocess.CompletedProcess[str]:

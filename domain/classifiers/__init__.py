@@ -4,12 +4,14 @@
 those that are networks, as a model directory stores them.
 """
 
-from domain.classifiers.catgan import CatGAN, CatGANClassifier
-from domain.classifiers.feature_matching import FeatureMatchingGAN, FeatureMatchingGANClassifier
+from domain.classifiers.catgan import CatGANClassifier
+from domain.classifiers.feature_matching import FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
-from domain.classifiers.ladder import LadderClassifier, LadderNetwork
-from domain.classifiers.supervised import SelfTrainingClassifier, Supervised, SupervisedClassifier
-from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier, VirtualAdversarialTraining
+from domain.classifiers.ladder import LadderClassifier
+from domain.classifiers.supervised import SelfTrainingClassifier, SupervisedClassifier
+from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier
+from domain.system import System
+from domain.table import Table
 
 CLASSIFIERS = {
     "feature_matching": FeatureMatchingGANClassifier,
@@ -22,10 +24,11 @@ CLASSIFIERS = {
     "nearest_neighbour": NearestNeighbourClassifier,
 }
 
-NETWORKS = {
-    "feature_matching": FeatureMatchingGAN,
-    "ladder": LadderNetwork,
-    "supervised": Supervised,
-    "catgan": CatGAN,
-    "virtual_adversarial": VirtualAdversarialTraining,
-}
+NETWORKS: Table[type[System]] = Table(
+    __name__,
+    feature_matching="feature_matching.FeatureMatchingGAN",
+    ladder="ladder.LadderNetwork",
+    supervised="supervised.Supervised",
+    catgan="catgan.CatGAN",
+    virtual_adversarial="virtual_adversarial.VirtualAdversarialTraining",
+)

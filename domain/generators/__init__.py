@@ -5,26 +5,19 @@ A family is a :class:`~domain.system.System` with ``Config`` (its parameters), a
 (:attr:`~domain.system.System.given`) takes them as ``condition``.
 """
 
-from domain.generators.autoencoder import Autoencoder
-from domain.generators.began import BEGAN
-from domain.generators.cvae import CVAE
-from domain.generators.gan import GAN
-from domain.generators.gmmn import GMMN
-from domain.generators.infogan import InfoGAN
-from domain.generators.kmeans import KMeans
-from domain.generators.ladder_vae import LadderVAE
-from domain.generators.pca import PCA
-from domain.generators.vae import VAE
+from domain.system import System
+from domain.table import Table
 
-GENERATORS = {
-    "autoencoder": Autoencoder,
-    "cvae": CVAE,
-    "gan": GAN,
-    "infogan": InfoGAN,
-    "began": BEGAN,
-    "gmmn": GMMN,
-    "kmeans": KMeans,
-    "ladder_vae": LadderVAE,
-    "pca": PCA,
-    "vae": VAE,
-}
+GENERATORS: Table[type[System]] = Table(
+    __name__,
+    autoencoder="autoencoder.Autoencoder",
+    cvae="cvae.CVAE",
+    gan="gan.GAN",
+    infogan="infogan.InfoGAN",
+    began="began.BEGAN",
+    gmmn="gmmn.GMMN",
+    kmeans="kmeans.KMeans",
+    ladder_vae="ladder_vae.LadderVAE",
+    pca="pca.PCA",
+    vae="vae.VAE",
+)

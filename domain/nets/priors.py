@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 import torch
 import zuko
-from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -165,6 +164,9 @@ class Aggregate(StandardNormal):
         if len(codes) < 2 * len(self.mean):
             what = f"{len(codes)} codes for {len(self.mean)} components"
             raise InputError(f"aggregate prior: {what}; give more training samples or fewer components")
+        # Here, since it takes as long to import as all else a VAE needs but torch, and no other prior asks for it.
+        from sklearn.mixture import GaussianMixture
+
         seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
         found = GaussianMixture(len(self.mean), reg_covar=1e-4, random_state=seed).fit(codes.double().cpu().numpy())
         scale = torch.linalg.cholesky(torch.from_numpy(found.covariances_))

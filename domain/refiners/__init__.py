@@ -6,18 +6,15 @@ sample, (N,), −1 where unlabelled; those that learn it may also have the capab
 Where a refiner learns from pairs, row k of ``simulated`` and row k of ``real`` are one.
 """
 
-from domain.refiners.cogan import CoGAN
-from domain.refiners.cyclegan import CycleGAN
-from domain.refiners.matching import Matching
-from domain.refiners.pix2pix import Pix2Pix
-from domain.refiners.simgan import SimGAN
-from domain.refiners.unit import UNIT
+from domain.system import System
+from domain.table import Table
 
-REFINERS = {
-    "matching": Matching,
-    "simgan": SimGAN,
-    "cyclegan": CycleGAN,
-    "unit": UNIT,
-    "cogan": CoGAN,
-    "pix2pix": Pix2Pix,
-}
+REFINERS: Table[type[System]] = Table(
+    __name__,
+    matching="matching.Matching",
+    simgan="simgan.SimGAN",
+    cyclegan="cyclegan.CycleGAN",
+    unit="unit.UNIT",
+    cogan="cogan.CoGAN",
+    pix2pix="pix2pix.Pix2Pix",
+)

@@ -3,12 +3,15 @@
 ``REGRESSORS`` names the estimators, ``NETWORKS`` the systems behind them, as a model directory stores them.
 """
 
-from domain.regressors.supervised import SupervisedRegression, SupervisedRegressor
+from domain.regressors.supervised import SupervisedRegressor
+from domain.system import System
+from domain.table import Table
 
 REGRESSORS = {
     "supervised": SupervisedRegressor,
 }
 
-NETWORKS = {
-    "supervised": SupervisedRegression,
-}
+NETWORKS: Table[type[System]] = Table(
+    __name__,
+    supervised="supervised.SupervisedRegression",
+)

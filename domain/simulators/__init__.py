@@ -10,16 +10,10 @@ A simulator is a frozen :class:`~domain.config.Config` whose fields are its para
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.samples import About, Samples
-from domain.simulators.cascade import Cascade
-from domain.simulators.eyes import Eyes
-from domain.simulators.gflash import GFlash
-from domain.simulators.jets import Jets
-from domain.simulators.mixture import Mixture
-from domain.simulators.own import Own
-from domain.simulators.strokes import Strokes
+from domain.table import Table
 
 
 class Simulator(Protocol):
@@ -34,12 +28,13 @@ class Simulator(Protocol):
         """Make ``count`` samples."""
 
 
-SIMULATORS = {
-    "strokes": Strokes,
-    "eyes": Eyes,
-    "jets": Jets,
-    "gflash": GFlash,
-    "cascade": Cascade,
-    "mixture": Mixture,
-    "own": Own,
-}
+SIMULATORS: Table[Any] = Table(
+    __name__,
+    strokes="strokes.Strokes",
+    eyes="eyes.Eyes",
+    jets="jets.Jets",
+    gflash="gflash.GFlash",
+    cascade="cascade.Cascade",
+    mixture="mixture.Mixture",
+    own="own.Own",
+)

@@ -7,16 +7,14 @@ it where none are given.
 Whatever ``streams`` measures on the training data is a buffer, so a saved model needs no data.
 """
 
-from domain.surrogates.calogan import CaloGAN
-from domain.surrogates.flow import Flow
-from domain.surrogates.flow_matching import FlowMatching
-from domain.surrogates.lagan import LAGAN
-from domain.surrogates.vae_flow import VAEFlow
+from domain.system import System
+from domain.table import Table
 
-SURROGATES = {
-    "calogan": CaloGAN,
-    "flow": Flow,
-    "flow_matching": FlowMatching,
-    "lagan": LAGAN,
-    "vae_flow": VAEFlow,
-}
+SURROGATES: Table[type[System]] = Table(
+    __name__,
+    calogan="calogan.CaloGAN",
+    flow="flow.Flow",
+    flow_matching="flow_matching.FlowMatching",
+    lagan="lagan.LAGAN",
+    vae_flow="vae_flow.VAEFlow",
+)

@@ -11,8 +11,8 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from domain.classifiers import LadderClassifier, LadderNetwork
-from domain.classifiers.ladder import LadderConfig, combine, denoising_cost
+from domain.classifiers import LadderClassifier
+from domain.classifiers.ladder import LadderConfig, LadderNetwork, combine, denoising_cost
 from domain.errors import InputError
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space

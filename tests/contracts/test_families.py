@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from pathlib import Path
 
@@ -61,9 +62,11 @@ def data(role: str, system: System) -> dict:
     return system.streams(x, x.flip(0), label) if role == "refiner" else system.streams(x, label)
 
 
-def trained(role: str, name: str, steps: int = 2) -> System:
+@functools.cache
+def trained(role: str, name: str) -> System:
+    """A system after two rounds, for tests that only ask it."""
     system = build(role, name)
-    fit(system, data(role, system), Budget(steps=steps, average=0.9, precision="float32"), seed=0)
+    fit(system, data(role, system), Budget(steps=2, average=0.9, precision="float32"), seed=0)
     return system
 
 
