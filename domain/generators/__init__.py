@@ -5,26 +5,32 @@ A family is a :class:`~domain.system.System` with ``Config`` (its parameters), a
 (:attr:`~domain.system.System.given`) takes them as ``condition``.
 """
 
+from domain.generators.ali import ALI
 from domain.generators.autoencoder import Autoencoder
 from domain.generators.began import BEGAN
 from domain.generators.cvae import CVAE
 from domain.generators.gan import GAN
 from domain.generators.gmmn import GMMN
 from domain.generators.infogan import InfoGAN
+from domain.generators.introvae import IntroVAE
 from domain.generators.kmeans import KMeans
 from domain.generators.ladder_vae import LadderVAE
 from domain.generators.pca import PCA
 from domain.generators.vae import VAE
+from domain.generators.veegan import VEEGAN
 
 GENERATORS = {
+    "ali": ALI,
     "autoencoder": Autoencoder,
     "cvae": CVAE,
     "gan": GAN,
     "infogan": InfoGAN,
     "began": BEGAN,
     "gmmn": GMMN,
+    "introvae": IntroVAE,
     "kmeans": KMeans,
     "ladder_vae": LadderVAE,
     "pca": PCA,
     "vae": VAE,
+    "veegan": VEEGAN,
 }
