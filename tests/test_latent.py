@@ -68,3 +68,15 @@ def test_every_picture_of_a_model_with_two_codes(tmp_path: Path, pipeline: Pipel
     record = read_json(Path("seen/summary.json"))
     assert record["strangeness"] == "−log p(x)"
     assert record["reconstruction_error"] > 0 and record["nearest_training_distance"] > 0
+
+
+@pytest.mark.parametrize("name", ["ali", "veegan", "introvae"])
+def test_encoders_of_games_serve_too(name: str, tmp_path: Path, pipeline: Pipeline) -> None:
+    x = (np.random.default_rng(0).random((60, 1, 4, 4)) < 0.3).astype(np.uint8)
+    write(tmp_path / "images.h5", Samples(x, About("image", (0, 1)), split=np.where(np.arange(60) < 40, 0, 2)))
+    (tmp_path / "params.yaml").write_text(f"train: {{{name}: {{model: {{latent: 2, width: 2, batch: 8}}, budget: {{steps: 2}}}}}}")
+    pipeline(f"train images.h5 {name} model")
+    pipeline("latent model images.h5 seen")
+    names = {"linear", "spherical", "manifold", "neighbours", "reconstructions", "strangest"}
+    assert {path.stem for path in Path("seen").glob("*.png")} == names
+    assert read_json(Path("seen/summary.json"))["strangeness"] == "squared error"

@@ -10,14 +10,17 @@ from domain.table import Table
 
 GENERATORS: Table[type[System]] = Table(
     __name__,
+    ali="ali.ALI",
     autoencoder="autoencoder.Autoencoder",
     cvae="cvae.CVAE",
     gan="gan.GAN",
     infogan="infogan.InfoGAN",
     began="began.BEGAN",
     gmmn="gmmn.GMMN",
+    introvae="introvae.IntroVAE",
     kmeans="kmeans.KMeans",
     ladder_vae="ladder_vae.LadderVAE",
     pca="pca.PCA",
     vae="vae.VAE",
+    veegan="veegan.VEEGAN",
 )

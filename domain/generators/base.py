@@ -7,8 +7,10 @@ A family says what the generator is given (:meth:`Adversarial.inputs`) and what 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,8 +80,16 @@ class AdversarialConfig(Config):
             raise InputError(f"{name}.pack: {self.batch} samples do not divide into packs of {self.pack}; change batch")
 
 
+def beside(x: Tensor, numbers: Tensor) -> Tensor:
+    """Samples with numbers of their own: further channels of one value each, or columns.
+
+    x: (N, C, ...), numbers: (N, K) → (N, C + K, ...)
+    """
+    return torch.cat([x, numbers.reshape(*numbers.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)
+
+
 class Unlabelled(System):
-    """A family that learns samples without labels and draws its latent vectors uniformly in [−1, 1]."""
+    """A family that learns samples without labels; its latent vectors are uniform in [−1, 1] unless it says otherwise."""
 
     def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
         """x: images (N, C, H, W) or vectors (N, F) in [−1, 1]; labels are not used."""
@@ -104,6 +114,7 @@ class Adversarial(System):
         super().__init__()
         self.config, self.space, self.cost = config, space, COSTS[config.cost]
         pair.require(space.shape)
+        self.judged: tuple[int, ...] = space.shape  # of what the cost compares and a penalty lies between
         first, *rest = space.shape
         packed = (config.pack * (first + labels), *rest)
         self.generator = pair.generator(config.latent + given, space.shape, config.width, config.hidden)
@@ -130,8 +141,16 @@ class Adversarial(System):
         return noise["z"]
 
     def shown(self, x: Tensor, label: Tensor) -> Tensor:
-        """What the critic is shown of samples (N, *shape) with labels (N,), before they are packed."""
+        """What the critic is shown of samples (N, *judged) with labels (N,), before they are packed."""
         return x
+
+    def real(self, batch: Batch, noise: Noise) -> Tensor:
+        """What the critic should rate high, (N, *judged)."""
+        return batch["real"][0]
+
+    def made(self, batch: Batch, noise: Noise) -> Tensor:
+        """What the critic should rate low, (N, *judged)."""
+        return self.generate(noise, batch["real"][1])
 
     # The game.
 
@@ -139,17 +158,16 @@ class Adversarial(System):
         config, device = self.config, generator.device
         drawn = dict(self.drawn(config.batch, generator))
         if config.penalty:
-            packs, shape = config.batch // config.pack, (config.pack, *self.space.shape)
+            packs, shape = config.batch // config.pack, (config.pack, *self.judged)
             drawn["share"] = torch.rand(packs, generator=generator, device=device)
             drawn["shift"] = torch.rand(packs, *shape, generator=generator, device=device)
         return drawn
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
-        x, label = batch["real"]
-        fake = self.generate(noise, label)
-        terms = {"adversarial": self.cost.critic(self.score(x, label), self.score(fake, label)).mean()}
+        label, sides = batch["real"][1], (self.real(batch, noise), self.made(batch, noise))
+        terms = {"adversarial": self.cost.critic(*(self.score(side, label) for side in sides)).mean()}
         if rule := self.config.penalty:
-            real, made = (side.unflatten(0, (-1, self.config.pack)) for side in (x, fake))
+            real, made = (side.unflatten(0, (-1, self.config.pack)) for side in sides)
             at = places(rule.at, real, made, noise["share"], noise["shift"])
             slope = gradient_penalty(lambda pack: self.score(pack.flatten(0, 1), label), at, rule.target)
             terms["penalty"] = rule.weight * slope.mean()
@@ -162,10 +180,10 @@ class Adversarial(System):
         return functional_call(self, self.unrolled(batch, noise), (self.answer, batch, noise))
 
     def answer_terms(self, batch: Batch, noise: Noise) -> Terms:
-        x, label = batch["real"]
-        scores = [self.score(self.generate(noise, label), label)]
+        label = batch["real"][1]
+        scores = [self.score(self.made(batch, noise), label)]
         if self.cost.relative:
-            scores.append(self.score(x, label))
+            scores.append(self.score(self.real(batch, noise), label))
         return {"adversarial": self.cost.generator(*scores).mean()}
 
     def unrolled(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
@@ -186,7 +204,7 @@ class Adversarial(System):
         return self.generator(self.inputs(noise, label))
 
     def score(self, x: Tensor, label: Tensor) -> Tensor:
-        """The critic's raw scores; samples (N, *shape) with labels (N,) → (N / pack,)."""
+        """The critic's raw scores; samples (N, *judged) with labels (N,) → (N / pack,)."""
         return self.critic(self.shown(x, label).unflatten(0, (-1, self.config.pack)).flatten(1, 2))
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
@@ -212,3 +230,53 @@ class Adversarial(System):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images in [−1, 1], or vectors, (count, *shape)."""
         return self.generate(self.drawn(count, generator), torch.full((count,), -1, device=generator.device))
+
+
+class Encoding(System):
+    """A family whose encoder, a network of its own, goes the generator's way back."""
+
+    config: Any
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes, or where they are drawn their means, which the encoder gives first; x: (N, *shape) → (N, latent)."""
+        return self.encoder(x).float()[:, : self.config.latent]
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (N, latent) → images in [−1, 1], or vectors, (N, *shape)."""
+        return self.generator(z)
+
+    @torch.no_grad()
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """What the code stands for; x: (N, *shape) → (N, *shape)."""
+        return self.decode(self.encode(x))
+
+
+class Joint(Encoding, Adversarial):
+    """A game about pairs: a real sample and its code (x, E(x)), a latent vector and its sample (G(z), z).
+
+    A family says how the encoder learns, and extends the generator's terms.
+    """
+
+    averaged = ("generator", "encoder")
+    config: AdversarialConfig
+
+    def __init__(self, config: AdversarialConfig, space: Space, outputs: int) -> None:
+        """``outputs``: numbers that the encoder gives for a sample, the code's place first."""
+        super().__init__(config, space, labels=config.latent)
+        self.judged = (math.prod(space.shape) + config.latent,)
+        self.encoder = pair.encoder(space.shape, outputs, config.width, config.hidden)
+        critic, generator = self.players
+        self.players = critic, dataclasses.replace(generator, roles=("generator", "encoder"))
+
+    def joined(self, x: Tensor, z: Tensor) -> Tensor:
+        """Pairs of samples (N, *shape) and codes (N, latent), (N, *judged)."""
+        return torch.cat([x.flatten(1), z], 1)
+
+    def shown(self, x: Tensor, label: Tensor) -> Tensor:
+        sample, code = x.split([self.judged[0] - self.config.latent, self.config.latent], 1)
+        return beside(sample.unflatten(1, self.space.shape), code)
+
+    def made(self, batch: Batch, noise: Noise) -> Tensor:
+        return self.joined(self.generate(noise, batch["real"][1]), noise["z"])

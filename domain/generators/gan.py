@@ -28,7 +28,7 @@ from torch import Tensor
 
 from domain.config import Config
 from domain.errors import InputError
-from domain.generators.base import Adversarial, AdversarialConfig
+from domain.generators.base import Adversarial, AdversarialConfig, beside
 from domain.space import Space
 from domain.system import Noise
 
@@ -61,8 +61,7 @@ class GAN(Adversarial):
         return torch.cat([noise["z"], self.one_hot(label)], 1)
 
     def shown(self, x: Tensor, label: Tensor) -> Tensor:
-        codes = self.one_hot(label)
-        return torch.cat([x, codes.reshape(*codes.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])], 1)
+        return beside(x, self.one_hot(label))
 
     def one_hot(self, label: Tensor) -> Tensor:
         """(N,) → (N, K), zeros where unlabelled; K = 0 when unconditional."""

@@ -2,12 +2,28 @@
 
 Energies are in MeV, cross-sections in cm² an atom, lengths in cm. Functions are compiled by numba and
 take scalars; those that draw take a ``numpy.random.Generator``.
+
+What numba compiled is kept in ``__pycache__``. It looks at a function's own file alone and would go on with
+what other files said before an edit, so an edit of any file here discards it all.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 MASS = 0.51099895  # MeV, of the electron
 RADIUS = 2.8179403262e-13  # cm, classical, of the electron
 FINE_STRUCTURE = 7.2973525693e-3
 AVOGADRO = 6.02214076e23
 BARN = 1e-24  # cm²
+
+
+def discard_stale(folder: Path) -> None:
+    """Delete what numba compiled before the newest source of a folder was written."""
+    newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+    for compiled in (folder / "__pycache__").glob("*.nb[ic]"):
+        if compiled.stat().st_mtime < newest:
+            compiled.unlink(missing_ok=True)
+
+
+discard_stale(Path(__file__).parent)

@@ -26,12 +26,14 @@ class Cost:
         link: ``logit`` scores may be read as log density ratios; ``score`` may not;
             ``lipschitz`` scores mean something only under a Lipschitz constraint.
         relative: whether only differences of real and generated scores count.
+        middle: the score between real and generated; mirrored there, the sides change their parts.
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[..., Tensor]
     link: Link
     relative: bool = False
+    middle: float = 0.0
 
 
 def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
@@ -50,12 +52,14 @@ def averaged(higher: Tensor, lower: Tensor) -> Tensor:
 
 
 # Least squares: Mao et al. 2016, arXiv 1611.04076. Hinge: Lim & Ye 2017, arXiv 1705.02894. Wasserstein:
-# Arjovsky et al. 2017, arXiv 1701.07875.
+# Arjovsky et al. 2017, arXiv 1701.07875. Reverse KL: of the generated distribution from the real one, as the best
+# critic's scores, log density ratios, have it (Sønderby et al. 2016, arXiv 1610.04490).
 COSTS: dict[str, Cost] = {
     "minimax": Cost(cross_entropy, lambda f: -softplus(f), "logit"),
     "non_saturating": Cost(cross_entropy, lambda f: softplus(-f), "logit"),
     "maximum_likelihood": Cost(cross_entropy, lambda f: -f.exp(), "logit"),
-    "least_squares": Cost(lambda r, f: (r - 1) ** 2 + f**2, lambda f: (f - 1) ** 2, "score"),
+    "reverse_kl": Cost(cross_entropy, lambda f: -f, "logit"),
+    "least_squares": Cost(lambda r, f: (r - 1) ** 2 + f**2, lambda f: (f - 1) ** 2, "score", middle=0.5),
     "hinge": Cost(lambda r, f: relu(1 - r) + relu(1 + f), lambda f: -f, "score"),
     "wasserstein": Cost(lambda r, f: f - r, lambda f: -f, "lipschitz"),
     "relativistic": Cost(paired, paired, "score", relative=True),
