@@ -4,6 +4,10 @@
 those that are networks, as a model directory stores them.
 """
 
+from domain.classifiers.adversarial_autoencoder import (
+    AdversarialAutoencoderClassifier,
+    AdversarialAutoencoderNetwork,
+)
 from domain.classifiers.catgan import CatGAN, CatGANClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGAN, FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
@@ -17,6 +21,7 @@ CLASSIFIERS = {
     "supervised": SupervisedClassifier,
     "self_training": SelfTrainingClassifier,
     "catgan": CatGANClassifier,
+    "adversarial_autoencoder": AdversarialAutoencoderClassifier,
     "virtual_adversarial": VirtualAdversarialClassifier,
     "label_spreading": LabelSpreadingClassifier,
     "nearest_neighbour": NearestNeighbourClassifier,
@@ -27,5 +32,6 @@ NETWORKS = {
     "ladder": LadderNetwork,
     "supervised": Supervised,
     "catgan": CatGAN,
+    "adversarial_autoencoder": AdversarialAutoencoderNetwork,
     "virtual_adversarial": VirtualAdversarialTraining,
 }

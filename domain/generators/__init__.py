@@ -5,6 +5,9 @@ A family is a :class:`~domain.system.System` with ``Config`` (its parameters), a
 (:attr:`~domain.system.System.given`) takes them as ``condition``.
 """
 
+from domain.generators.adversarial_autoencoder import AdversarialAutoencoder
+from domain.generators.adversarial_variational_bayes import AdversarialVariationalBayes
+from domain.generators.alpha_gan import AlphaGAN
 from domain.generators.autoencoder import Autoencoder
 from domain.generators.began import BEGAN
 from domain.generators.cvae import CVAE
@@ -15,8 +18,12 @@ from domain.generators.kmeans import KMeans
 from domain.generators.ladder_vae import LadderVAE
 from domain.generators.pca import PCA
 from domain.generators.vae import VAE
+from domain.generators.vae_gan import VAEGAN
 
 GENERATORS = {
+    "adversarial_autoencoder": AdversarialAutoencoder,
+    "adversarial_variational_bayes": AdversarialVariationalBayes,
+    "alpha_gan": AlphaGAN,
     "autoencoder": Autoencoder,
     "cvae": CVAE,
     "gan": GAN,
@@ -27,4 +34,5 @@ GENERATORS = {
     "ladder_vae": LadderVAE,
     "pca": PCA,
     "vae": VAE,
+    "vae_gan": VAEGAN,
 }
