@@ -90,12 +90,10 @@ class AdversarialAutoencoderNetwork(ClassifyingSystem):
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         size, inputs = self.config.batch, math.prod(self.space.shape)
-        if player.name == "critic":
-            category, style = self.drawn(size, generator)
-            return {"input": torch.randn(size, inputs, generator=generator, device=generator.device),
-                    "category": category, "style": style}
-        count = size + self.config.labelled_batch
-        return {"input": torch.randn(count, inputs, generator=generator, device=generator.device)}
+        seen = size if player.name == "critic" else self.config.labelled_batch + size
+        category, style = self.drawn(size, generator)
+        hiss = torch.randn(seen, inputs, generator=generator, device=generator.device)
+        return {"input": hiss, "category": category, "style": style}
 
     def drawn(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Codes from the prior: equally likely categories, one-hot (count, K), and normal styles (count, style)."""
@@ -134,8 +132,8 @@ class AdversarialAutoencoderNetwork(ClassifyingSystem):
     def codes(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x: flat samples (N, F) in [0, 1] → logits of the category (N, K) and the style (N, style)."""
         seen = x if noise is None else torch.add(x, noise, alpha=self.config.input_noise)
-        logits, style = self.encoder(seen).split([self.space.classes, self.config.style], 1)
-        return logits if logits.dtype == torch.float64 else logits.float(), style
+        logits, style = self.encoder(seen).float().split([self.space.classes, self.config.style], 1)
+        return logits, style
 
     def rebuilt(self, category: Tensor, style: Tensor) -> Tensor:
         """Logits of the pixels (N, F), from probabilities (N, K) and styles (N, style)."""
@@ -156,7 +154,7 @@ class AdversarialAutoencoderNetwork(ClassifyingSystem):
     def encode(self, x: Tensor) -> Tensor:
         """Class probabilities and style side by side; x: (N, *shape) in [−1, 1] → (N, K + style)."""
         logits, style = self.codes(self.unit(x))
-        return torch.cat([logits.softmax(1), style.float()], 1)
+        return torch.cat([logits.softmax(1), style], 1)
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:

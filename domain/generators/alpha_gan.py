@@ -7,7 +7,7 @@ codes C scores log q(z) − log p(z), so that E C(z) estimates the KL term.
 
     encoder:  min  λ E‖x − x̃‖₁ + E C(z)                    z = enc(x), x̃ = dec(z)
     decoder:  min  λ E‖x − x̃‖₁ − E D(x̃) − E D(dec(ẑ))      ẑ drawn from N(0, 1)
-    critics:  min  cross-entropy of real and made samples; of the encoder's and drawn codes
+    critics:  min  cross-entropy of real and made samples, rebuilt and drawn ones half each; of the encoder's and drawn codes
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ in which x is normal around its reconstruction. With L = E_q ½‖F(x) − F(dec
 
     encoder:  min  KL(q(z | x) ‖ N(0, 1)) + L
     decoder:  min  γ L + cost against the critic, of rebuilt and of drawn samples
-    critic:   min  its cost
+    critic:   min  its cost, in which rebuilt and drawn samples count half each
 """
 
 from __future__ import annotations
