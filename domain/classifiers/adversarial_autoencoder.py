@@ -2,14 +2,13 @@
 
 An encoder gives each sample a category, softmax probabilities, and a style, some numbers; a decoder rebuilds it
 from the two. One critic tells the categories from drawn one-hot ones, another the styles from normal numbers, and
-the encoder deceives both: so it is sure of a category, uses all equally, and leaves no trace of it in the style.
-Labels name the categories.
+the encoder deceives both: so it is sure of a category and uses all equally. Labels name the categories.
 
     encoder, decoder:  min  λ E_x [−log p(x|y, z)] + E_x [softplus(−D(y)) + softplus(−D'(z))] + E_(x,y) [−log q(y|x)]
     critics:           min  E_x [softplus(D(y)) + softplus(D'(z))] + E_prior [softplus(−D(y)) + softplus(−D'(z))]
 
 The paper steps on reconstruction, deceit and labels in turn, by gradient descent with momentum; here they are one
-sum, for Adam. Batch normalisation, averaged weights and a rate that falls to zero suit a shorter training.
+sum, for Adam, with a batch-normalised encoder, averaged weights and a rate that falls to zero.
 """
 
 from __future__ import annotations
