@@ -44,6 +44,12 @@ SMALL = {  # where the published networks are large; family/variant for what par
     "ali/bigan": {"latent": 3, "width": 4, "batch": 16, "stochastic": False, "cost": "least_squares", "pack": 2},
     "veegan": {"latent": 3, "width": 4, "batch": 16},
     "introvae": {"latent": 3, "width": 4, "batch": 16, "warm_up": 0},
+    "adversarial_autoencoder": {"latent": 3, "width": 8, "critic_hidden": [16], "batch": 16},
+    "adversarial_autoencoder/clusters": {**PLAIN, "categories": 3, "critic_hidden": [16], "likelihood": "bernoulli"},
+    "adversarial_variational_bayes": {"latent": 3, "width": 8, "critic_hidden": [16], "bases": 2, "batch": 16},
+    "adversarial_variational_bayes/plain": {**PLAIN, "adaptive": False, "critic_hidden": [16], "basis_hidden": [8]},
+    "vae_gan": {"latent": 3, "width": 8, "batch": 16},
+    "alpha_gan": {"latent": 3, "width": 8, "code_hidden": [16], "batch": 16},
     "cvae": {"latent": 4, "hidden": [16, 8], "batch": 16},
     "cvae/quadrants": {"given": "quadrants", "latent": 4, "hidden": [16, 8], "batch": 16, "warm_up": 2},
     "pca": {"latent": 5},
@@ -61,10 +67,14 @@ SMALL = {  # where the published networks are large; family/variant for what par
     },
 }
 
+NAMESAKES = {  # of a family of another role, whose variants are not theirs
+    ("classifier", "adversarial_autoencoder"): {"hidden": [16], "critic_hidden": [8], "style": 3, "batch": 16, "labelled_batch": 8},
+}
+
 
 def build(role: str, name: str, seed: int = 0) -> System:
     """An untrained system of a registered family, or of a variant of it."""
     family = models.FAMILIES[role][name.partition("/")[0]]
     space = SPACES.get(name, ROLES.get(role, IMAGES))
     with scoped_seed(seed, "start values"):
-        return family(family.Config.parse(SMALL.get(name), name), space)
+        return family(family.Config.parse(NAMESAKES.get((role, name), SMALL.get(name)), name), space)

@@ -4,6 +4,7 @@
 those that are networks, as a model directory stores them.
 """
 
+from domain.classifiers.adversarial_autoencoder import AdversarialAutoencoderClassifier
 from domain.classifiers.catgan import CatGANClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
@@ -19,6 +20,7 @@ CLASSIFIERS = {
     "supervised": SupervisedClassifier,
     "self_training": SelfTrainingClassifier,
     "catgan": CatGANClassifier,
+    "adversarial_autoencoder": AdversarialAutoencoderClassifier,
     "virtual_adversarial": VirtualAdversarialClassifier,
     "label_spreading": LabelSpreadingClassifier,
     "nearest_neighbour": NearestNeighbourClassifier,
@@ -30,5 +32,6 @@ NETWORKS: Table[type[System]] = Table(
     ladder="ladder.LadderNetwork",
     supervised="supervised.Supervised",
     catgan="catgan.CatGAN",
+    adversarial_autoencoder="adversarial_autoencoder.AdversarialAutoencoderNetwork",
     virtual_adversarial="virtual_adversarial.VirtualAdversarialTraining",
 )

@@ -10,7 +10,10 @@ from domain.table import Table
 
 GENERATORS: Table[type[System]] = Table(
     __name__,
+    adversarial_autoencoder="adversarial_autoencoder.AdversarialAutoencoder",
+    adversarial_variational_bayes="adversarial_variational_bayes.AdversarialVariationalBayes",
     ali="ali.ALI",
+    alpha_gan="alpha_gan.AlphaGAN",
     autoencoder="autoencoder.Autoencoder",
     cvae="cvae.CVAE",
     gan="gan.GAN",
@@ -22,5 +25,6 @@ GENERATORS: Table[type[System]] = Table(
     ladder_vae="ladder_vae.LadderVAE",
     pca="pca.PCA",
     vae="vae.VAE",
+    vae_gan="vae_gan.VAEGAN",
     veegan="veegan.VEEGAN",
 )
