@@ -52,7 +52,7 @@ def test_imports_point_down(path: Path) -> None:
 
 def is_base_or_shared(path: Path, parts: list[str]) -> bool:
     """A family may extend its folder's base and use what the folder shares among its files."""
-    return len(parts) > 2 and parts[2] in ("base", "classification", "download", "frechet", "raw")
+    return len(parts) > 2 and parts[2] in ("base", "classification", "download", "frechet", "mmd", "raw")
 
 
 def test_domain_knows_no_surroundings() -> None:
