@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER = (
     ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "matter", "materials", "samples", "space"),
     ("nets", "objectives", "formats"),
-    ("system", "training", "together", "ensemble", "network_estimator", "latent"),
+    ("system", "training", "together", "ensemble", "search", "network_estimator", "latent"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "regressors", "surrogates", "metrics"),
     ("models", "estimators", "view"),
 )
