@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import kruskal
+from scipy.stats import kruskal, spearmanr
 
 from domain.config import Config
 from domain.errors import InputError
@@ -149,3 +149,9 @@ def spreads(groups: Sequence[Sequence[float]]) -> dict[str, float]:
         "within": float(np.sqrt(np.mean([np.var(group, ddof=1) for group in groups]))),
         "p": float(kruskal(*groups).pvalue),
     }
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Spearman's correlation of two figures of the same trials, (N,) each; None where one of them never changes."""
+    value = float(spearmanr(a, b).statistic) if len(a) > 1 and np.ptp(a) > 0 and np.ptp(b) > 0 else math.nan
+    return None if math.isnan(value) else value

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from domain.errors import InputError
-from domain.search import Span, applied, best_so_far, drawn, narrowed, own_setting, spreads
+from domain.search import Span, applied, best_so_far, drawn, narrowed, own_setting, rank_correlation, spreads
 
 SPANS = {
     "rate": Span(sets=("generator.rate", "critic.rate"), low=1e-5, high=1e-2, log=True),
@@ -63,6 +63,12 @@ def test_spreads() -> None:
     assert found["between"] == pytest.approx(np.std([2, 6, 1.5], ddof=1))
     assert found["within"] == pytest.approx(math.sqrt((1 + 4 + 0.25) / 3))
     assert found["p"] == stats.kruskal(*groups).pvalue
+
+
+def test_rank_correlation() -> None:
+    a = np.array([3.0, 1.0, 2.0, 9.0])
+    assert rank_correlation(a, np.exp(a)) == pytest.approx(1) and rank_correlation(a, -a) == pytest.approx(-1)
+    assert rank_correlation(a, np.ones(4)) is None
 
 
 def test_refuses() -> None:
