@@ -107,7 +107,8 @@ class Job:
         """All parameters of the model."""
         family = stage.family(GENERATORS, self.method.family, f"{self.where}.family")
         with stage.naming(f"{self.where}.ranges"):
-            return applied(self.method.ranges, self.setting, family.Config.parse(self.method.model, f"{self.where}.model").as_dict())
+            own = family.Config.parse(self.method.model, f"{self.where}.model").as_dict()
+            return applied(self.method.ranges, self.setting, own)
 
 
 def main(arguments: argparse.Namespace) -> None:

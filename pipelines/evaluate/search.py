@@ -170,7 +170,8 @@ def page(
     )
     judged = (
         f"Each method's best setting, trained anew with {len(protocol.seeds)} seeds that chose nothing; mean ± standard "
-        f"deviation on {protocol.count:,} test images. The floor is as many real training images; its class score is that of the test images."
+        f"deviation on {protocol.count:,} test images. The floor is as many real training images; its class score is that "
+        "of the test images."
     )
     titles = ("default alone" if budget == 1 else f"{budget} trials" for budget in config.budgets)
     lines = [[study.name(name), *(band(*curve[budget]) for budget in config.budgets)] for name, curve in curves.items()]
@@ -221,18 +222,19 @@ def claim(found: Mapping[str, Found], config: Search) -> str:
     return (
         f"**The paper's claim, that tuned costs differ no more than seeds do, {'holds' if holds else 'does not hold'} here.** "
         f"The means of {len(groups)} tuned adversarial costs have a standard deviation of {study.small(s['between'])} in feature "
-        f"FID, the seeds of one cost {study.small(s['within'])} (Kruskal-Wallis p = {study.small(s['p'])}); the lowest mean is that of "
-        f"{study.name(best)}, {study.number(means[best])}, the highest that of {study.name(worst)}, {study.number(means[worst])}."
+        f"FID, the seeds of one cost {study.small(s['within'])} (Kruskal-Wallis p = {study.small(s['p'])}); the lowest mean "
+        f"is that of {study.name(best)}, {study.number(means[best])}, the highest that of {study.name(worst)}, {study.number(means[worst])}."
     )
 
 
 def agreement(found: Mapping[str, Found]) -> str:
     """How the trials' Fréchet distance goes with their precision and recall."""
-    every = {metric: np.concatenate([one[metric] for one in points(found).values()]) for metric in ("feature_fid", "precision", "recall")}
+    kept, metrics = points(found), ("feature_fid", "precision", "recall")
+    every = {metric: np.concatenate([one[metric] for one in kept.values()]) for metric in metrics}
     both = [study.small(rank_correlation(every["feature_fid"], every[metric])) for metric in ("precision", "recall")]
     return (
-        f"Over all {len(every['feature_fid'])} trials that came to their end, the rank correlation of feature FID is {both[0]} with "
-        f"precision and {both[1]} with recall: a distance alone does not say which of the two is missing."
+        f"Over all {len(every['feature_fid'])} trials that came to their end, the rank correlation of feature FID is {both[0]} "
+        f"with precision and {both[1]} with recall: a distance alone does not say which of the two is missing."
     )
 
 

@@ -43,7 +43,9 @@ search:
   gan:
     family: gan
     model: &gan {width: 4, latent: 4, batch: 16}
-    ranges: {rate: {sets: [generator.rate, critic.rate], low: 1.0e-4, high: 1.0e-2, log: true}, n: {sets: [critic_steps], choices: [1, 3]}}
+    ranges:
+      rate: {sets: [generator.rate, critic.rate], low: 1.0e-4, high: 1.0e-2, log: true}
+      n: {sets: [critic_steps], choices: [1, 3]}
   vae:
     family: vae
     model: *gan
