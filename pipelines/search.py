@@ -192,7 +192,7 @@ def final(job: Job, out: Path) -> None:
 
 def trained(job: Job, out: Path) -> tuple[System, History]:
     """Train a model, resuming where it was interrupted."""
-    space, x, label = training(Path(job.protocol.samples))
+    space, x, label = training(Path(job.protocol.samples).resolve())
     learn = Learn(job.method.family, job.model, job.protocol.budget, job.seed)
     model = learn.build(GENERATORS, job.where, space)
     rounds = max(1, learn.budget.steps // max(player.steps for player in model.players))
@@ -222,7 +222,7 @@ def sides(model: System, job: Job, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Generated samples and as many real ones of a split, in their own units."""
     count, generator = job.protocol.count, torch_generator(job.seed, "judged", split)
     parts = [model.sample(min(BATCH, count - start), generator) for start in range(0, count, BATCH)]
-    return model.space.decode(torch.cat(parts)), real(Path(job.protocol.samples), split, count)
+    return model.space.decode(torch.cat(parts)), real(Path(job.protocol.samples).resolve(), split, count)
 
 
 @functools.cache
