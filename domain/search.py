@@ -124,7 +124,7 @@ def best_so_far(
     """
     if not 1 <= budget <= len(wide) + len(narrow):
         raise InputError(f"budget: is {budget}; the search had 1 to {len(wide) + len(narrow)} trials")
-    lowest = np.full(resamples, wide[0], float)
+    lowest: np.ndarray = np.full(resamples, wide[0], float)
     first = min(budget, len(wide)) - 1
     for pool, count in ((wide[1:], first), (narrow, budget - 1 - first)):
         if count:
@@ -132,7 +132,7 @@ def best_so_far(
     return lowest
 
 
-def spreads(groups: Sequence[Sequence[float]]) -> dict[str, float]:
+def spreads(groups: Sequence[Sequence[float] | np.ndarray]) -> dict[str, float]:
     """How far tuned methods lie apart, and how far the seeds of one.
 
     Args:

@@ -126,7 +126,8 @@ def main(arguments: argparse.Namespace) -> None:
         seeds = seeded(dataclasses.replace(plain, setting=best["setting"]), kept, partial)
         write_json(partial / "trials.json", [{key: trial[key] for key in ("phase", "setting", "figures")} for trial in trials])
         write_json(partial / "seeds.json", {str(seed): record["figures"] for seed, record in seeds.items()})
-        costs = {**dict(enumerate(trials)), **{f"seed-{seed}": record for seed, record in seeds.items()}}
+        costs = {str(number): record for number, record in enumerate(trials)}
+        costs |= {f"seed-{seed}": record for seed, record in seeds.items()}
         with whole_file(out.with_name(f"{out.name}.runs.csv")) as file:
             table(file, ("run", *best["cost"]), [(run, *record["cost"].values()) for run, record in costs.items()])
 

@@ -59,7 +59,7 @@ def feature_kid(
         raise InputError(f"feature KID: {subsets} subsets of {size} rows; {least} samples allow 2 to {least} rows, at least once")
     rng = np.random.default_rng(seed)
     drawn = ([side[rng.choice(len(side), size, replace=False)] for side in (a, b)] for _ in range(subsets))
-    values = [polynomial_mmd(*both, degree=3) for both in drawn]
+    values = [polynomial_mmd(x, y, degree=3) for x, y in drawn]
     return {"feature_kid": float(np.mean(values)), "feature_kid_spread": float(np.std(values))}
 
 
@@ -102,10 +102,9 @@ def mmd_test(a: np.ndarray, b: np.ndarray, seed: int, permutations: int = 999, s
 
 def _unbiased(kernel: np.ndarray, first: np.ndarray, count: int) -> np.ndarray:
     """MMD² of each split, (S,): kernel (N, N) with ones on the diagonal; first: whether a row is of side one, (N, S)."""
-    rest, other = len(kernel) - count, 1 - first
-    products = kernel @ first
+    rest, products = len(kernel) - count, kernel @ first
     total, one = kernel.sum(), (first * products).sum(0)
-    across = (other * products).sum(0)
+    across = ((1 - first) * products).sum(0)
     two = total - one - 2 * across
     return (one - count) / (count * (count - 1)) + (two - rest) / (rest * (rest - 1)) - 2 * across / (count * rest)
 

@@ -98,8 +98,8 @@ def kpd(
     values = []
     for batch in range(num_batches):
         rng = np.random.default_rng(seed + 1000 * batch)
-        batches = (side[rng.choice(len(side), batch_size)] for side in (real, generated))
-        values.append(polynomial_mmd(*batches, degree=4))
+        x, y = (side[rng.choice(len(side), batch_size)] for side in (real, generated))
+        values.append(polynomial_mmd(x, y, degree=4))
     return {
         "kpd": float(np.median(values)),
         "kpd_error": float(iqr(values, rng=CENTRAL) / 2),
