@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER = (
     ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "matter", "materials", "samples", "space", "table"),
     ("nets", "objectives", "formats"),
-    ("system", "training", "together", "ensemble", "network_estimator", "latent"),
+    ("system", "training", "together", "ensemble", "search", "network_estimator", "latent"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "regressors", "surrogates", "metrics"),
     ("models", "estimators", "view"),
 )
@@ -52,7 +52,7 @@ def test_imports_point_down(path: Path) -> None:
 
 def is_base_or_shared(path: Path, parts: list[str]) -> bool:
     """A family may extend its folder's base and use what the folder shares among its files."""
-    return len(parts) > 2 and parts[2] in ("base", "classification", "download", "frechet", "raw")
+    return len(parts) > 2 and parts[2] in ("base", "classification", "download", "frechet", "mmd", "raw")
 
 
 def test_domain_knows_no_surroundings() -> None:

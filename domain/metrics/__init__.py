@@ -8,6 +8,10 @@ file                  what it measures                                          
 ``two_sample``        can a fresh classifier tell two sets apart?                  two sets
 ``transfer``          does one set teach what the other does?                      two sets and labels
 ``frechet``           distance between Gaussian fits of two sets of features       a frozen feature net
+``mmd``               maximum mean discrepancy: KID on such features, and a        two sets
+                      permutation test
+``prd``               precision and recall of distributions, a curve and F8, F1/8  two sets
+``class_score``       the Inception score with the domain's classifier             class probabilities
 ``physics_distance``  FPD and KPD, distances between two sets of observables       two sets
 ``coverage``          precision, recall, density, coverage; copies of the          two sets
                       training set

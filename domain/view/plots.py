@@ -363,6 +363,58 @@ def orbits(paths: Mapping[str, np.ndarray], path: Path) -> None:
         _save(figure, path)
 
 
+def best_so_far(
+    curves: Mapping[str, Mapping[int, tuple[float, float, float]]], path: Path, label: str
+) -> None:
+    """What a search finds against its number of trials, both logarithmic; a line and its band for each method.
+
+    Args:
+        curves: method → number of trials → middle, low and high of the best figure; infinite ones are left out.
+        path: SVG file to write.
+        label: what the figure is.
+    """
+    columns = min(4, len(curves))
+    lines = -(-len(curves) // columns)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2.3 * columns, 2.0 * lines + 0.3), layout="constrained")
+        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
+        for axes in list(grid.flat)[len(curves) :]:
+            axes.set_axis_off()
+        for axes, (name, curve) in zip(grid.flat, curves.items()):
+            for other in curves.values():
+                axes.plot(list(other), [point[0] for point in other.values()], color=INK, alpha=0.2, linewidth=0.8)
+            middle, low, high = np.array(list(curve.values())).T
+            axes.fill_between(list(curve), low, high, color=COLOURS[1], alpha=0.3, linewidth=0)
+            axes.plot(list(curve), middle, "-o", color=COLOURS[1], markersize=3.5)
+            axes.set(title=name.replace("_", " "), xscale="log", yscale="log")
+            axes.set_xticks(list(curve), [str(budget) for budget in curve])
+            axes.xaxis.set_minor_locator(NullLocator())
+        figure.supxlabel("trials", fontsize=STYLE["font.size"])
+        figure.supylabel(label, fontsize=STYLE["font.size"])
+        _save(figure, path)
+
+
+def trade(points: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
+    """Every trial's Fréchet distance against its precision and its recall.
+
+    Args:
+        points: method → ``feature_fid``, ``precision`` and ``recall`` of its trials, (N,) each.
+        path: SVG file to write.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.2, 3.4), layout="constrained")
+        for axes, metric in zip(figure.subplots(1, 2, sharey=True), ("precision", "recall")):
+            for k, (name, of) in enumerate(points.items()):
+                marker = "os^Dvp*X"[k % 8]
+                colour, word = COLOURS[k % len(COLOURS)], name.replace("_", " ")
+                axes.plot(of[metric], of["feature_fid"], marker, color=colour, alpha=0.7, markersize=4, label=word)
+            axes.set(xlabel=metric, yscale="log", xlim=(-0.03, 1.03))
+            axes.grid(alpha=0.25)
+        figure.axes[0].set_ylabel("feature FID")
+        figure.axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     """Write an SVG without a date, its ink replaced by the page's.
 

@@ -12,12 +12,17 @@ from domain import models
 from domain.classifiers.supervised import Supervised
 from domain.config import Config, Count, Natural
 from domain.errors import InputError
+from domain.metrics.class_score import class_score
 from domain.metrics.coverage import memorisation, prdc
 from domain.metrics.frechet import feature_fid
+from domain.metrics.mmd import feature_kid, mmd_test
+from domain.metrics.prd import f_scores, prd
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import numpy_generator
 from domain.samples import SampleFile, Samples
 from pipelines.evaluate import Record
+
+TESTED = 2000  # rows a side of the permutation test, which holds the distances between all of them
 
 
 @dataclass(frozen=True)
@@ -54,26 +59,17 @@ class Yardstick:
         if "split" not in file.columns:
             raise InputError(f"{source}: has no column 'split'; evaluation compares with held-out samples")
         parts = [shuffled(SampleFile(source, split).read(), config.seed) for split in ("train", "validation", "test")]
-        features = models.load(config.features)
-        if not isinstance(features, Supervised):
-            raise InputError(f"features: {config.features} is no supervised classifier; name the one to take features from")
-        return cls(*parts, features, config)
-
-    @torch.no_grad()
-    def _features(self, x: np.ndarray) -> np.ndarray:
-        return self.features.features(self.features.space.encode(x)).numpy()
+        return cls(*parts, feature_net(config.features), config)
 
     def measure(self, x: np.ndarray) -> Record:
         """How much ``x`` (N, C, H, W) looks like the real test samples, in equal numbers."""
         count = min(len(x), len(self.test), self.config.count)
         x, real = x[:count].astype(np.float32), self.test.x[:count].astype(np.float32)
         two_sample = classifier_two_sample_test(x, real, self.config.seed, self.config.judge)
-        features, real_features = self._features(x), self._features(real)
         return {
             "c2st_auc": two_sample["auc"],
             "c2st_error": two_sample["auc_error"],
-            "feature_fid": feature_fid(features, real_features),
-            **prdc(real_features, features),
+            **all_figures(self.features, x, real, self.config.seed),
             "count": count,
         }
 
@@ -90,3 +86,38 @@ class Yardstick:
 def shuffled(samples: Samples, seed: int) -> Samples:
     """The rows in random order: files may be sorted, by class or by writer, and the first rows are used."""
     return samples.select(numpy_generator(seed, "rows").permutation(len(samples)))
+
+
+def feature_net(directory: str) -> Supervised:
+    """The frozen classifier whose features are compared."""
+    net = models.load(Path(directory))
+    if not isinstance(net, Supervised):
+        raise InputError(f"features: {directory} is no supervised classifier; name the one to take features from")
+    return net
+
+
+@torch.no_grad()
+def features(net: Supervised, x: np.ndarray) -> np.ndarray:
+    """The last hidden layer's values of images (N, C, H, W) in their own units, (N, F)."""
+    return net.features(net.space.encode(x)).numpy()
+
+
+def few_figures(net: Supervised, x: np.ndarray, real: np.ndarray) -> Record:
+    """The figures that cost little: Fréchet distance and neighbours of images ``x`` and equally many real ones."""
+    return _distances(features(net, x), features(net, real))
+
+
+def all_figures(net: Supervised, x: np.ndarray, real: np.ndarray, seed: int) -> Record:
+    """:func:`few_figures`, kernel distances, both ends of the PRD curve, and the score of the net's own classes."""
+    a, b = features(net, x), features(net, real)
+    return {
+        **_distances(a, b),
+        **feature_kid(a, b, seed=seed),
+        **mmd_test(a[:TESTED], b[:TESTED], seed),
+        **f_scores(*prd(b, a, seed=seed)),
+        **class_score(net.classify(net.space.encode(x)).numpy()),
+    }
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> Record:
+    return {"feature_fid": feature_fid(a, b), **prdc(b, a)}

@@ -37,6 +37,18 @@ PLOTS: dict[str, Callable[[Path], None]] = {
         },
         path,
     ),
+    "best_so_far": lambda path: plots.best_so_far(
+        {
+            "one": {1: (9.0, 9.0, 9.0), 5: (4.0, 3.0, 6.0)},
+            "<other>": {1: (np.inf, np.inf, np.inf), 5: (7.0, 6.0, np.inf)},
+            **{f"method {k}": {1: (5.0, 5.0, 5.0), 5: (2.0, 1.0, 3.0)} for k in range(3)},
+        },
+        path,
+        "distance",
+    ),
+    "trade": lambda path: plots.trade(
+        {name: {key: EDGES[1:] for key in ("feature_fid", "precision", "recall")} for name in ("one", "<two>")}, path
+    ),
     "risk_coverage": lambda path: plots.risk_coverage(
         {
             "confidence": calibration.risk_coverage(RIGHT, CONFIDENCE),
