@@ -37,7 +37,8 @@ def difference(pair: str, arms: Mapping[str, BySeed], where: str) -> list[str]:
     shared = [seed for seed in arms[a] if seed in arms[b]]
     if len(shared) < 2:
         return [study.name(pair), *["needs two seeds"] * 2]
-    found = paired_interval(*(np.array([arms[arm][seed] for seed in shared]) for arm in (a, b)))
+    first, second = (np.array([arms[arm][seed] for seed in shared]) for arm in (a, b))
+    found = paired_interval(first, second)
     return [study.name(pair), f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}"]
 
 
