@@ -70,10 +70,18 @@ class Mnist(Config):
             draw that most published likelihoods rest on (Larochelle & Murray 2011) is another one of the same
             kind; a figure measured on either says which.
         seed: of that draw.
+        images: which training images there are, from the first number to before the second, in the file's order;
+            two files then share none.
     """
 
     binarise: Literal["no", "static"] = "no"
     seed: Natural = 0
+    images: tuple[Natural, Natural] = (0, 60_000)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.images[0] >= self.images[1]:
+            raise InputError(f"Mnist.images: {list(self.images)} holds no image; put the lower number first")
 
     def about(self) -> About:
         top = 255 if self.binarise == "no" else 1
@@ -82,11 +90,12 @@ class Mnist(Config):
     def load(self, folders: Sequence[Path], progress: bool = False) -> Samples:
         """x: (N, 1, 28, 28) uint8, ink 255, or 1 if binarised; label: 0..9; split: train or test."""
         paths = obtain("mnist", FILES, folders, progress)
-        parts = (
+        train, test = (
             Part(self._pixels(read_idx(images, 3)[:, None], split), read_idx(labels, 1), (images, labels))
             for split, images, labels in (("train", *paths[:2]), ("test", *paths[2:]))
         )
-        return joined(self.about(), *parts)
+        rows = slice(*self.images)
+        return joined(self.about(), Part(train.x[rows], train.label[rows], train.paths), test)
 
     def _pixels(self, ink: np.ndarray, split: str) -> np.ndarray:
         if self.binarise == "no":

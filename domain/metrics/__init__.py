@@ -23,6 +23,7 @@ file                  what it measures                                          
 ``jets``              jet mass, transverse momentum, N-subjettiness                jet images in GeV
 ``regression``        errors of each target, and the guess that costs nothing         targets
 ``gaze``              the angle between estimated and true directions of gaze       yaw and pitch
+``lines``             do strokes still run along their labelled centre lines?       images and masks
 ``speed``             seconds a call, measured                                     a function
 ``base``              two halves of one set, to take a floor from
 ====================  ===========================================================  ====================

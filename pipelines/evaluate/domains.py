@@ -2,15 +2,15 @@
 
     python -m pipelines.evaluate.domains studies/digits_domains
 
-Reads ``evaluate.domains`` of the params.yaml in the study's folder, what classify wrote for its tasks, and the
-models it names, whose own classifiers answer for the test split. Writes into the study's folder, both or none,
-``results.csv`` (study, task, arm, seed, metric, value, and what it cost) and ``summary.md``.
+Reads ``evaluate.domains`` of the params.yaml in the study's folder, what classify wrote for its tasks, the models it
+names, whose own classifiers answer for the test split, and the sample files whose looks are measured. Writes into the
+study's folder, both or none, ``results.csv`` (study, task, arm, seed, metric, value, and what it cost) and ``summary.md``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +26,10 @@ from domain.space import Space
 from domain.system import CanClassify
 from domain.view import study
 from pipelines import stage
-from pipelines.classify import table
+from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all, runs
+from pipelines.evaluate.arms import collected, difference, differences_table
+from pipelines.evaluate.looks import Looks, looked, looks_table
 from pipelines.evaluate.runs import Cost, Entry
 
 RESULTS = ("study", "task", "arm", "seed", "metric", "value", *Cost._fields)
@@ -42,11 +44,17 @@ class Task(Config):
         test: sample file whose test split classify and the models answer for.
         models: arm → folder with one model a seed; each classifies by itself.
         published: arm → accuracy in percent.
+        differences: pairs of arms to compare, each as ``a - b``.
+        looks: what is compared with real images, or nothing.
+        note: sentences above the table.
     """
 
     test: str
     models: Mapping[str, str] = field(default_factory=dict)
     published: Mapping[str, NonNegative] = field(default_factory=dict)
+    differences: tuple[str, ...] = ()
+    looks: Looks | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,14 @@ def main(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.study)
     config = stage.parameters(Domains, (folder / "params.yaml").as_posix(), "evaluate", "domains")
     entries = {name: measured(name, task, config.floor) for name, task in config.tasks.items()}
+    compared = {name: differences(name, task, entries[name]) for name, task in config.tasks.items()}
+    looks = {
+        name: looked(task.looks, list(entries[name][config.floor].probabilities))
+        for name, task in config.tasks.items() if task.looks
+    }
     with none_or_all(folder) as new:
-        table(new("results.csv"), RESULTS, rows(folder.name, entries))
-        new("summary.md").write_text(page(config, entries))
+        table(new("results.csv"), RESULTS, [*rows(folder.name, entries), *looks_rows(folder.name, looks)])
+        new("summary.md").write_text(page(config, entries, compared, looks))
 
 
 def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
@@ -108,7 +121,26 @@ def rows(name: str, tasks: Mapping[str, Mapping[str, Entry]]) -> Iterable[tuple[
                     yield name, task, arm, seed, metric, f"{value:.6g}", *("" if c is None else c for c in cost)
 
 
-def page(config: Domains, tasks: Mapping[str, Mapping[str, Entry]]) -> str:
+def looks_rows(name: str, looks: Mapping[str, Sequence[Mapping[str, str]]]) -> Iterable[tuple[object, ...]]:
+    """Those of the images themselves, under the arms that learn from them."""
+    cost = ("", *origin().values())
+    for task, lines in looks.items():
+        for line in lines:
+            yield name, task, *(line[key] for key in ("arm", "seed", "metric", "value")), *cost
+
+
+def differences(name: str, task: Task, entries: Mapping[str, Entry]) -> list[list[str]]:
+    """The lines of one task's table of differences, in percent."""
+    arms = {arm: dict(zip(entry.probabilities, percent(entry))) for arm, entry in entries.items()}
+    return [difference(pair, arms, f"evaluate.domains.tasks.{name}.differences") for pair in task.differences]
+
+
+def page(
+    config: Domains,
+    tasks: Mapping[str, Mapping[str, Entry]],
+    compared: Mapping[str, Sequence[Sequence[str]]],
+    looks: Mapping[str, Sequence[Mapping[str, str]]],
+) -> str:
     """``summary.md``."""
     text = "Accuracy in percent on the target's test split, over seeds; no target label was used but by the ceiling."
     parts = [f"# {config.title}", text]
@@ -119,8 +151,11 @@ def page(config: Domains, tasks: Mapping[str, Mapping[str, Entry]]) -> str:
             for arm, values in sorted(accuracy.items(), key=lambda item: item[1].mean())
         ]
         columns = ["arm", "mean ± sd", "worst", "each seed", f"more than {study.name(config.floor)} (95 %)", "published"]
-        parts += [f"## {study.name(name)}", study.table(columns, lines)]
-    return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in config.rests_on)]) + "\n"
+        parts += [f"## {study.name(name)}", config.tasks[name].note, study.table(columns, lines)]
+        parts += [differences_table(compared[name], "accuracy [%]")] if compared[name] else []
+        parts += looks_table(collected(looks[name])) if name in looks else []
+    parts += ["\n".join(f"- {sentence}" for sentence in config.rests_on)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def percent(entry: Entry) -> np.ndarray:
