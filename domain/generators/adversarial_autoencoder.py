@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from domain.config import Config, Natural, NonNegative
-from domain.generators.base import CodedImages, CodedImagesConfig
+from domain.generators.base.codes import CodedImages, CodedImagesConfig
 from domain.objectives.adversarial import COSTS
 from domain.space import Space
 from domain.system import Batch, Noise, Player, Terms

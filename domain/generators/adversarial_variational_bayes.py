@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count
-from domain.generators.base import CodedImages, CodedImagesConfig
+from domain.generators.base.codes import CodedImages, CodedImagesConfig
 from domain.nets import basis_noise
 from domain.nets.codes import Gaussian
 from domain.nets.priors import StandardNormal

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from domain.config import Config
-from domain.generators.base import AdversarialConfig, Joint
+from domain.generators.base.game import AdversarialConfig, Joint
 from domain.nets.codes import Gaussian
 from domain.space import Space
 from domain.system import Batch, Noise, Terms

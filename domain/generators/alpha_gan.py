@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Count, NonNegative
-from domain.generators.base import Coded
+from domain.generators.base.codes import Coded
 from domain.nets import pair
 from domain.nets.mlp import mlp
 from domain.objectives.adversarial import cross_entropy

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count, Fraction, Positive
-from domain.generators.base import Unlabelled
+from domain.generators.base.codes import Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.space import Space

@@ -3,7 +3,7 @@
 Goodfellow et al. 2014 (arXiv 1406.2661) play a game between a generator, which turns latent
 vectors into samples, and a critic, which tells them from real ones; Radford et al. 2015
 (arXiv 1511.06434) give the convolutional networks, and Mirza & Osindero 2014 (arXiv 1411.1784)
-condition both on a label. Costs, penalties and what else may bind the critic are in ``base.py``:
+condition both on a label. Costs, penalties and what else may bind the critic are in ``base/game.py``:
 
 ========================  ==========================================================================
 least squares GAN         ``cost: least_squares``
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from domain.config import Config
 from domain.errors import InputError
-from domain.generators.base import Adversarial, AdversarialConfig, beside
+from domain.generators.base.game import Adversarial, AdversarialConfig, beside
 from domain.space import Space
 from domain.system import Noise
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Count, Natural, Positive
-from domain.generators.base import Unlabelled
+from domain.generators.base.codes import Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.nets.mlp import mlp

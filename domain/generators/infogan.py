@@ -19,7 +19,7 @@ from torch.distributions import Normal
 
 from domain.config import Config, Count, Natural, NonNegative
 from domain.errors import InputError
-from domain.generators.base import Adversarial, AdversarialConfig
+from domain.generators.base.game import Adversarial, AdversarialConfig
 from domain.nets.mlp import mlp
 from domain.nets.pair import SLOPE
 from domain.space import Space

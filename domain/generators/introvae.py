@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from domain.config import Config, Count, Natural, NonNegative, Positive
-from domain.generators.base import Encoding, Unlabelled
+from domain.generators.base.codes import Encoding, Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.nets.codes import Gaussian

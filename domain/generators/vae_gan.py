@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count, NonNegative
-from domain.generators.base import Coded
+from domain.generators.base.codes import Coded
 from domain.nets import pair
 from domain.nets.codes import Gaussian
 from domain.objectives.adversarial import COSTS

@@ -14,7 +14,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from domain.config import Config, NonNegative
-from domain.generators.base import AdversarialConfig, Joint
+from domain.generators.base.game import AdversarialConfig, Joint
 from domain.space import Space
 from domain.system import Batch, Noise, Terms
 

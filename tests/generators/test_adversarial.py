@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor, nn
 
 from domain.errors import InputError
-from domain.generators.base import Adversarial
+from domain.generators.base.game import Adversarial
 from domain.generators.began import BEGAN, BEGANConfig
 from domain.generators.gan import GAN, GANConfig
 from domain.generators.gmmn import GMMN, GMMNConfig
