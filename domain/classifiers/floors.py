@@ -27,9 +27,9 @@ class NearestNeighbourClassifier(KNeighborsClassifier):
 
 
 class LabelSpreadingClassifier(LabelSpreading):
-    """Label spreading on the graph of the ten nearest neighbours, in either direction (Zhou et al. 2004)."""
+    """Label spreading on the graph of the ten nearest neighbours, in either direction (Zhou et al. 2004, and their α)."""
 
-    def __init__(self, n_neighbors: int = 10, alpha: float = 0.2, max_iter: int = 1000) -> None:
+    def __init__(self, n_neighbors: int = 10, alpha: float = 0.99, max_iter: int = 1000) -> None:
         kernel = functools.partial(affinity, neighbours=n_neighbors)
         super().__init__(kernel=kernel, n_neighbors=n_neighbors, alpha=alpha, max_iter=max_iter)
 
