@@ -10,6 +10,7 @@ contrast the others are normal numbers of q's own mean and deviation, r(z | x), 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,16 +27,13 @@ from domain.objectives.adversarial import cross_entropy
 from domain.space import Space
 from domain.system import Batch, Density, Noise, Player, Terms
 
-AT_ONCE = 2000  # images decoded at once when many draws are taken
-ROWS = 20  # images whose draws are taken together
-
 
 @dataclass(frozen=True)
 class AdversarialVariationalBayesConfig(CodedImagesConfig):
     """Parameters of adversarial variational Bayes: those of its networks, and
 
     Attributes:
-        bases, inputs, basis_hidden: of the noise that codes are mixed from, see ``nets/basis_noise.py``.
+        bases, inputs, basis_hidden: of the noise that codes are mixed from (``nets/basis_noise.py``).
         adaptive: contrast q with normal numbers of its own mean and deviation; else with the prior.
         critic_steps: steps of the critic in each round.
     """
@@ -83,10 +81,7 @@ class AdversarialVariationalBayes(CodedImages):
     def model_terms(self, batch: Batch, noise: Noise) -> Terms:
         (x,) = batch["real"]
         code = self.posterior(x, noise)
-        return {
-            "reconstruction": -self.log_likelihood(x, code.z).mean(),
-            "kl": self.divergence(x, code).mean(),
-        }
+        return {"reconstruction": -self.log_likelihood(x, code.z).mean(), "kl": self.divergence(x, code).mean()}
 
     def score(self, x: Tensor, contrast: Tensor) -> Tensor:
         """T: the log odds that a code is the encoder's, (N,)."""
@@ -108,7 +103,7 @@ class AdversarialVariationalBayes(CodedImages):
     def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
         """What ``draws`` codes from r(z | x) say of log p(x), without the critic; x: (N, C, H, W) in [−1, 1]."""
 
-        def part(rows: Tensor) -> bounds.Estimate:
+        def log_weights_of(rows: Tensor) -> Callable[[int], Tensor]:
             mean, log_deviation, _ = basis_noise.moments(self.encoder(rows), self.config.latent)
             code = Gaussian(mean, 2 * log_deviation)
 
@@ -116,9 +111,9 @@ class AdversarialVariationalBayes(CodedImages):
                 z = code.draw(Gaussian.noise((count, len(rows)), self.config.latent, generator))
                 return self.log_likelihood(rows, z) + self.prior.log_prob(z) - code.log_prob(z)
 
-            return bounds.importance_sampled(log_weights, draws, max(1, AT_ONCE // len(rows)))
+            return log_weights
 
-        return bounds.row_by_row(part, x, ROWS)
+        return bounds.sample_by_sample(log_weights_of, x, draws)
 
     @torch.no_grad()
     def density(self, x: Tensor, generator: torch.Generator, draws: int = 100) -> Density:

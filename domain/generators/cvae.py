@@ -12,7 +12,7 @@ log p(x | c) ≥ E_q[log p(x | z, c)] − KL(q(z | x, c) ‖ p(z | c)). What is 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -29,8 +29,6 @@ from domain.objectives.divergences import kl_between_normals
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
-AT_ONCE = 2000  # images decoded at once when many draws are taken
-ROWS = 20  # images whose draws are taken together
 KEPT = 256  # training images whose quadrants stand for those that nobody names
 
 
@@ -223,7 +221,7 @@ class CVAE(System):
                 raise InputError(f"cvae: rates images given their {name}; pass it")
         context = self.context(x, label, condition)
 
-        def part(rows: Tensor) -> bounds.Estimate:
+        def log_weights_of(rows: Tensor) -> Callable[[int], Tensor]:
             images, c = x[rows], context[rows]
             q, p = self.posterior(images, c), Gaussian.of(self.prior(c))
 
@@ -232,9 +230,9 @@ class CVAE(System):
                 out = self.log_likelihood(images.repeat(count, 1, 1, 1), z.flatten(0, 1), c.repeat(count, 1))
                 return out.reshape(count, len(rows)) + p.log_prob(z) - q.log_prob(z)
 
-            return bounds.importance_sampled(log_weights, draws, max(1, AT_ONCE // len(rows)))
+            return log_weights
 
-        return bounds.row_by_row(part, torch.arange(len(x), device=x.device), ROWS)
+        return bounds.sample_by_sample(log_weights_of, torch.arange(len(x), device=x.device), draws)
 
 
 def quadrants(shape: tuple[int, ...], observed: int) -> Tensor:

@@ -25,7 +25,6 @@ from domain.generators.base.codes import Encoding, Unlabelled
 from domain.nets import pair
 from domain.nets.batch_norm import calibrate
 from domain.nets.codes import Gaussian
-from domain.objectives.divergences import kl_to_standard_normal
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 
@@ -87,13 +86,13 @@ class IntroVAE(Encoding, Unlabelled):
         (x,) = batch["real"]
         code = self.posterior(x)
         made = self.pictures(code, noise)
-        held = relu(self.config.margin - kl(self.posterior(made.detach()))).mean()
-        return {"kl": kl(code).mean(), "margin": self.weight() * held, "reconstruction": self.error(x, made)}
+        held = relu(self.config.margin - self.posterior(made.detach()).kl()).mean()
+        return {"kl": code.kl().mean(), "margin": self.weight() * held, "reconstruction": self.error(x, made)}
 
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         (x,) = batch["real"]
         made = self.pictures(self.posterior(x), noise)
-        return {"kl": self.weight() * kl(self.posterior(made)).mean(), "reconstruction": self.error(x, made)}
+        return {"kl": self.weight() * self.posterior(made).kl().mean(), "reconstruction": self.error(x, made)}
 
     def posterior(self, x: Tensor) -> Gaussian:
         """q(z | x); x: (N, C, H, W) in [−1, 1]."""
@@ -117,8 +116,3 @@ class IntroVAE(Encoding, Unlabelled):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images in [−1, 1] of drawn codes, (count, C, H, W)."""
         return self.generator(self.drawn(count, generator))
-
-
-def kl(code: Gaussian) -> Tensor:
-    """KL(code ‖ N(0, 1)) in nats, (N,)."""
-    return kl_to_standard_normal(code.mean, code.log_variance)

@@ -9,7 +9,7 @@ the upper levels in use.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -27,9 +27,6 @@ from domain.objectives import bounds
 from domain.objectives.divergences import kl_between_normals
 from domain.space import Space
 from domain.system import Adam, Batch, Density, Noise, Player, Stream, System, Terms
-
-AT_ONCE = 2000  # images decoded at once when many draws are taken
-ROWS = 20  # images whose draws are taken together
 
 
 @dataclass(frozen=True)
@@ -201,7 +198,7 @@ class LadderVAE(System):
     def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
         """What ``draws`` chains of codes for each image say of log p(x); x: (N, C, H, W) in [−1, 1]."""
 
-        def part(rows: Tensor) -> bounds.Estimate:
+        def log_weights_of(rows: Tensor) -> Callable[[int], Tensor]:
             read = self.likelihoods(rows)
 
             def log_weights(count: int) -> Tensor:
@@ -211,9 +208,9 @@ class LadderVAE(System):
                 weight = weight + sum(p.log_prob(z) - q.log_prob(z) for z, q, p in levels)
                 return weight.reshape(count, len(rows))
 
-            return bounds.importance_sampled(log_weights, draws, max(1, AT_ONCE // len(rows)))
+            return log_weights
 
-        return bounds.row_by_row(part, x, ROWS)
+        return bounds.sample_by_sample(log_weights_of, x, draws)
 
     @torch.no_grad()
     def density(self, x: Tensor, generator: torch.Generator, draws: int = 100) -> Density:

@@ -11,7 +11,7 @@ log p(x) ≥ E_q[log p(x | z)] − β KL(q(z | x) ‖ p(z)), in nats a sample, �
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -28,8 +28,6 @@ from domain.objectives import bounds
 from domain.space import Space
 from domain.system import Adam, Batch, Density, Noise, Player, Stream, System, Terms
 
-AT_ONCE = 2000  # images decoded at once when many draws are taken, so that they stay in the cache
-ROWS = 20  # images whose draws are taken together
 FITTED = 10_000  # codes that an aggregate prior is fitted to
 
 
@@ -217,16 +215,16 @@ class VAE(System):
         if self.config.binarise:
             x = binarised(x, torch.rand(x.shape, generator=generator, device=generator.device))
 
-        def part(rows: Tensor) -> bounds.Estimate:
+        def log_weights_of(rows: Tensor) -> Callable[[int], Tensor]:
             code = self.posterior(rows)
 
             def log_weights(count: int) -> Tensor:
                 noise = self.code.noise((count, len(rows)), self.config.latent, generator)
                 return self.log_weights(rows, code, code.draw(noise))
 
-            return bounds.importance_sampled(log_weights, draws, max(1, AT_ONCE // len(rows)))
+            return log_weights
 
-        return bounds.row_by_row(part, x, ROWS)
+        return bounds.sample_by_sample(log_weights_of, x, draws)
 
     @torch.no_grad()
     def density(self, x: Tensor, generator: torch.Generator, draws: int = 100) -> Density:

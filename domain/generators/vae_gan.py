@@ -21,7 +21,6 @@ from domain.generators.base.codes import Coded
 from domain.nets import pair
 from domain.nets.codes import Gaussian
 from domain.objectives.adversarial import COSTS
-from domain.objectives.divergences import kl_to_standard_normal
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Terms
 
@@ -98,7 +97,7 @@ class VAEGAN(Coded):
         code = self.posterior(x)
         rebuilt = self.decoder(code.draw(noise["code"]))
         return {
-            "kl": kl_to_standard_normal(code.mean, code.log_variance).mean(),
+            "kl": code.kl().mean(),
             "likeness": self.likeness(x, rebuilt).mean(),
         }
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
+from domain.objectives.divergences import kl_to_standard_normal
+
 PROPOSALS = 6  # of a gamma number; all are refused less than once in 10⁷ draws
 LOG_2PI = math.log(2 * math.pi)
 
@@ -57,6 +59,10 @@ class Gaussian:
         """z: (..., d) → (...), in nats."""
         scaled = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * (scaled + self.log_variance + LOG_2PI).sum(-1)
+
+    def kl(self) -> Tensor:
+        """KL(q ‖ N(0, 1)) in nats, (...)."""
+        return kl_to_standard_normal(self.mean, self.log_variance)
 
 
 @dataclass(frozen=True)

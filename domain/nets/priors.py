@@ -16,7 +16,7 @@ from torch.nn.functional import normalize
 
 from domain.errors import InputError
 from domain.nets.codes import LOG_2PI, Gaussian, PowerSpherical
-from domain.objectives.divergences import kl_to_standard_normal, kl_to_uniform_on_sphere, log_area
+from domain.objectives.divergences import kl_to_uniform_on_sphere, log_area
 
 
 class Prior(nn.Module):
@@ -53,7 +53,7 @@ class StandardNormal(Prior):
         return torch.randn(count, self.width, generator=generator, device=generator.device)
 
     def kl(self, code: Gaussian, z: Tensor) -> Tensor:
-        return kl_to_standard_normal(code.mean, code.log_variance)
+        return code.kl()
 
 
 class Sphere(Prior):

@@ -9,6 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+ROWS = 20  # samples whose draws are taken together
+AT_ONCE = 2000  # draws decoded at once, so that they stay in the cache
+
 
 def importance_weighted(log_weights: Tensor) -> Tensor:
     """log of the mean weight: Burda et al. 2015 (arXiv 1509.00519), equation 8, which tightens as draws are added.
@@ -68,9 +71,16 @@ def importance_sampled(log_weights: Callable[[int], Tensor], draws: int, at_once
     return Estimate(total - math.log(draws), torch.stack(means).sum(0), (2 * total - square).exp())
 
 
-def row_by_row(estimate: Callable[[Tensor], Estimate], x: Tensor, rows: int) -> Estimate:
-    """Join the estimates of ``rows`` samples at a time."""
-    return Estimate(*(torch.cat(parts) for parts in zip(*map(estimate, x.split(rows)))))
+def sample_by_sample(log_weights: Callable[[Tensor], Callable[[int], Tensor]], x: Tensor, draws: int) -> Estimate:
+    """:func:`importance_sampled` of a few samples at a time.
+
+    Args:
+        log_weights: some of the samples → number of draws k → (k, that many).
+        x: samples, or what stands for them, (N, …).
+        draws: of each.
+    """
+    estimates = [importance_sampled(log_weights(part), draws, AT_ONCE // len(part)) for part in x.split(ROWS)]
+    return Estimate(*(torch.cat(parts) for parts in zip(*estimates)))
 
 
 def warm_up(step: Tensor, steps: int) -> Tensor:
