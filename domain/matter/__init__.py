@@ -9,6 +9,7 @@ what other files said before an edit, so an edit of any file here discards it al
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 MASS = 0.51099895  # MeV, of the electron
@@ -22,8 +23,9 @@ def discard_stale(folder: Path) -> None:
     """Delete what numba compiled before the newest source of a folder was written."""
     newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
     for compiled in (folder / "__pycache__").glob("*.nb[ic]"):
-        if compiled.stat().st_mtime < newest:
-            compiled.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another process was faster
+            if compiled.stat().st_mtime < newest:
+                compiled.unlink()
 
 
 discard_stale(Path(__file__).parent)
