@@ -50,7 +50,7 @@ class CatGANConfig(Config):
         label_weight: λ, weight of the labels' cross-entropy against the entropies.
         labelled_batch: labelled samples in each step.
         batch: unlabelled samples in each step, and generated ones.
-        optimiser: of both players.
+        optimiser, generator_optimiser: of the two players.
     """
 
     hidden: tuple[Count, ...] = (1000, 500, 250, 250, 250)
@@ -62,6 +62,7 @@ class CatGANConfig(Config):
     labelled_batch: Count = 100
     batch: Annotated[int, Range(2)] = 100
     optimiser: Adam = Adam(rate=2e-4, beta1=0.5)
+    generator_optimiser: Adam = Adam(rate=2e-4, beta1=0.5)
 
 
 class Discriminator(nn.Module):
@@ -109,7 +110,7 @@ class CatGAN(ClassifyingSystem):
         self.generator = mlp(widths, lambda: nn.LeakyReLU(SLOPE), batch_norm=True)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
-            Player("generator", ("generator",), self.generator_terms, config.optimiser),
+            Player("generator", ("generator",), self.generator_terms, config.generator_optimiser),
         )
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
@@ -177,7 +178,8 @@ class CatGANClassifier(NetworkClassifier):
     Args:
         hidden, generator_hidden, latent, input_noise, layer_noise, label_weight,
             labelled_batch: as in :class:`CatGANConfig`.
-        rate: learning rate of both players.
+        rate: learning rate of the discriminator, and of the generator where ``generator_rate`` is 0.
+        generator_rate: learning rate of the generator; 0 for the same.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -193,10 +195,12 @@ class CatGANClassifier(NetworkClassifier):
     label_weight: float = 1.0
     labelled_batch: int = 100
     rate: float = 2e-4
+    generator_rate: float = 0.0
 
     def make(self, space: Space) -> CatGAN:
         config = CatGANConfig(
             self.hidden, self.generator_hidden, self.latent, self.input_noise, self.layer_noise,
             self.label_weight, self.labelled_batch, self.batch, Adam(self.rate, 0.5),
+            Adam(self.generator_rate or self.rate, 0.5),
         )
         return CatGAN(config, space)
