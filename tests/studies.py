@@ -26,7 +26,8 @@ from tests import reproducibility
 STUDY = Path("studies/mnist_few_labels")
 PREPARED = "data/prepared/mnist_official.h5"
 TASKS = {"mnist_20": 20, "mnist_100": 100}
-OPTIONS = {"hidden": [200, 100], "generator_hidden": [100], "latent": 20, "epochs": 40}
+NETWORKS = {"hidden": [100, 50], "generator_hidden": [50], "latent": 20}
+EPOCHS, TAUGHT = 20, 5  # the student's, and its teacher's
 REPRODUCED = ("method", "labels", "seed", "metric", "value")  # the other columns say what it cost
 
 
@@ -42,7 +43,9 @@ def copy(folder: Path) -> Path:
     content["classify"] = {task: content["classify"][task] for task in TASKS}
     for task in content["classify"].values():
         task["seeds"] = [0, 1]
-        task["arms"]["feature_matching"]["options"].update(OPTIONS)
+        options = task["arms"]["feature_matching"]["options"]
+        options.update(NETWORKS, epochs=EPOCHS, width=8, side=12)
+        options["teacher"]["options"].update(NETWORKS, epochs=TAUGHT)
     content["classify"]["mnist_100"]["arms"]["nearest_neighbour"] = {
         "classifier": "nearest_neighbour", "samples": PREPARED, "labels": 100
     }  # fmt: skip

@@ -38,6 +38,12 @@ class ClassifyingSystem(System):
         raise NotImplementedError
 
     @staticmethod
+    def both(x: Tensor, label: Tensor, labelled_batch: int, batch: int) -> dict[str, Stream]:
+        """The streams ``labelled``, of samples with their classes, and ``unlabelled``, of all samples."""
+        known = label >= 0
+        return {"labelled": Stream((x[known], label[known]), labelled_batch), "unlabelled": Stream((x,), batch)}
+
+    @staticmethod
     def unit(x: Tensor) -> Tensor:
         """x: samples (N, *shape) in [−1, 1] → flat ones in [0, 1], (N, F), as the published vector networks see them."""
         return (x.flatten(1) + 1) / 2

@@ -114,11 +114,7 @@ class CatGAN(ClassifyingSystem):
         )
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
-        known = label >= 0
-        return {
-            "labelled": Stream((x[known], label[known]), self.config.labelled_batch),
-            "unlabelled": Stream((x,), self.config.batch),
-        }
+        return self.both(x, label, self.config.labelled_batch, self.config.batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         size, real = self.config.batch, self.config.labelled_batch + self.config.batch

@@ -188,11 +188,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
                 self.warps = Warps(topology, WARPS, self.config.warp, numpy_generator(0, "warps"))
             if self.config.network == "plane":
                 self.discriminator.place(topology.picture(self.config.side))
-        known = label >= 0
-        return {
-            "labelled": Stream((x[known], label[known]), self.config.batch),
-            "unlabelled": Stream((x,), self.unlabelled_batch),
-        }
+        return self.both(x, label, self.config.batch, self.unlabelled_batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch

@@ -190,11 +190,7 @@ class LadderNetwork(ClassifyingSystem):
         self.players = (Player("ladder", ("encoder", "decoder"), self.terms, config.optimiser),)
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
-        known = label >= 0
-        return {
-            "labelled": Stream((x[known], label[known]), self.config.batch),
-            "unlabelled": Stream((x,), self.config.batch),
-        }
+        return self.both(x, label, self.config.batch, self.config.batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         size = 2 * self.config.batch * sum(self.encoder.widths)

@@ -81,11 +81,7 @@ class VirtualAdversarialTraining(ClassifyingSystem):
         self.players = (Player("network", ("network",), self.terms, config.optimiser),)
 
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
-        known = label >= 0
-        return {
-            "labelled": Stream((x[known], label[known]), self.config.batch),
-            "unlabelled": Stream((x,), self.config.unlabelled_batch),
-        }
+        return self.both(x, label, self.config.batch, self.config.unlabelled_batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         size = (self.config.unlabelled_batch, math.prod(self.space.shape))

@@ -18,7 +18,7 @@ import numpy as np
 from domain.config import Config
 from domain.errors import InputError
 from domain.metrics.classification import paired_interval, scores, summary
-from domain.view import plots
+from domain.view import comparisons
 from pipelines import stage
 from pipelines.evaluate import Record, figure, runs, write
 
@@ -44,10 +44,10 @@ def main(arguments: argparse.Namespace) -> None:
 def measure(config: Classification, out: Path) -> Record:
     """Every arm of every task, and the differences asked for."""
     tasks, figures = {}, []
-    for task, comparisons in config.tasks.items():
-        tasks[task] = measure_task(task, comparisons)
+    for task, asked in config.tasks.items():
+        tasks[task] = measure_task(task, asked)
         accuracy = {arm.replace("_", " "): row["accuracy"]["values"] for arm, row in tasks[task]["arms"].items()}
-        plots.seeds(accuracy, out / f"{task}.svg", "accuracy on real test digits")
+        comparisons.seeds(accuracy, out / f"{task}.svg", "accuracy on real test digits")
         caption = f"{tasks[task]['title'].capitalize()}: each dot is one seed, the bar is their mean."
         figures.append(figure(out, f"{task}.svg", caption, f"accuracy by arm, {task}"))
     for task, arm in config.trust.items():
@@ -73,7 +73,7 @@ def trust(task: str, arm: str, out: Path) -> list[Record]:
     ]
 
 
-def measure_task(task: str, comparisons: tuple[str, ...]) -> Record:
+def measure_task(task: str, asked: tuple[str, ...]) -> Record:
     """One task's arms over their seeds, from the stored class probabilities."""
     stored = stage.tensors(Path("data/classified") / task / "predictions.safetensors")
     label = stored.pop("label")
@@ -81,7 +81,7 @@ def measure_task(task: str, comparisons: tuple[str, ...]) -> Record:
     for key in sorted(stored, key=lambda key: int(key.rpartition("/")[2])):
         runs.setdefault(key.rpartition("/")[0], []).append(scores(label, stored[key]))
     arms = {arm: over_seeds(rows) for arm, rows in runs.items()}
-    differences = [difference(comparison, arms) for comparison in comparisons]
+    differences = [difference(comparison, arms) for comparison in asked]
     return {"title": task.replace("_", " "), "test": len(label), "arms": arms, "differences": differences}
 
 

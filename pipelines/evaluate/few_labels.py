@@ -33,7 +33,7 @@ from domain.metrics.classification import summary
 from domain.randomness import numpy_generator
 from domain.samples import SampleFile, Samples
 from domain.topology import Topology, Warps
-from domain.view import plots, study
+from domain.view import comparisons, plots, study
 from pipelines import stage
 from pipelines.classify import table
 from pipelines.evaluate import Record, none_or_all, runs
@@ -170,7 +170,7 @@ def draw_cost(record: Record, config: FewLabels, path: Path) -> None:
         for method, rows in series.items()
     }
     published = next((row["published"] for row in rows if row["method"] == config.method), None)
-    plots.against_cost(points, published, path, study.unit(record))
+    comparisons.against_cost(points, published, path, study.unit(record))
 
 
 def draw_warps(samples: Samples, path: Path, rows: int = 6, columns: int = 6) -> None:
@@ -245,12 +245,12 @@ def best_first(rows: list[Record]) -> list[Record]:
 
 def draw_errors(record: Record, path: Path) -> None:
     """Every seed of the main table beside the published figures."""
-    panels: dict[str, dict[str, plots.Compared]] = {}
+    panels: dict[str, dict[str, comparisons.Compared]] = {}
     for row in record["rows"]:
         ensemble = row["ensemble"]["test_errors"] if row["ensemble"] else None
-        compared = plots.Compared(tuple(row["seeds"].values()), ensemble, row["published"])
+        compared = comparisons.Compared(tuple(row["seeds"].values()), ensemble, row["published"])
         panels.setdefault(f"{row['labels']} labels", {})[row["method"].replace("_", " ")] = compared
-    plots.against_published(panels, path, study.unit(record))
+    comparisons.against_published(panels, path, study.unit(record))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from domain.metrics.class_score import class_score
 from domain.randomness import numpy_generator
 from domain.samples import SampleFile
 from domain.search import best_so_far, rank_correlation, spreads
-from domain.view import plots, study
+from domain.view import comparisons, study
 from pipelines import stage
 from pipelines.classify import table
 from pipelines.evaluate import Record, none_or_all
@@ -112,8 +112,8 @@ def main(arguments: argparse.Namespace) -> None:
     with none_or_all(folder) as new:
         table(new("results.csv"), (*COLUMNS, *COST), rows(folder.name, found, least))
         new("summary.md").write_text(page(found, curves, least, config, protocol))
-        plots.best_so_far(curves, new("budget.svg"), "feature FID of the best trial")
-        plots.trade(points(found), new("trade.svg"))
+        comparisons.best_so_far(curves, new("budget.svg"), "feature FID of the best trial")
+        comparisons.trade(points(found), new("trade.svg"))
 
 
 def bootstrap(name: str, found: Found, config: Search, protocol: Protocol) -> dict[int, tuple[float, float, float]]:

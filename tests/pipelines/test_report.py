@@ -14,7 +14,7 @@ import pytest
 
 from domain.errors import InputError
 from domain.files import write_json
-from domain.view import pictures, plots
+from domain.view import comparisons, pictures, plots
 from pipelines import report, stage
 
 SUMMARY = {"mean": 0.91, "sd": 0.01, "median": 0.91, "worst": 0.9, "n": 2, "values": [0.9, 0.92]}
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     out.mkdir(parents=True)
     images = np.random.default_rng(0).integers(0, 17, (16, 1, 8, 8))
     pictures.rows([images, images], (0, 16), out / "images.png", difference=images - 8)
-    plots.seeds({"one arm": [0.5, 0.6], HOSTILE: [0.7]}, out / "arms.svg", "accuracy")
+    comparisons.seeds({"one arm": [0.5, 0.6], HOSTILE: [0.7]}, out / "arms.svg", "accuracy")
     edges = np.linspace(0, 1, 11)
     plots.histograms([(f"observable {k}", edges, {"a": np.arange(10), "b": np.arange(10)}) for k in range(6)], out / "many.svg")
     picture, plot, many = (

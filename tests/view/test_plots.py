@@ -10,7 +10,8 @@ import pytest
 
 from domain.metrics import calibration
 from domain.metrics.showers import Response
-from domain.view import plots
+from domain.view import comparisons, plots
+from domain.view.ink import INK
 
 EDGES = np.linspace(0, 1, 11)
 COUNTS = np.arange(10)
@@ -25,7 +26,7 @@ PLOTS: dict[str, Callable[[Path], None]] = {
         [{"step": k, "critic.adversarial": k**0.5, "generator.adversarial": -k, "generator.other": 1} for k in range(5)], path
     ),
     "orbits": lambda path: plots.orbits({"one": EDGES.reshape(-1, 1).repeat(2, 1), "two": np.zeros((3, 2))}, path),
-    "seeds": lambda path: plots.seeds({"one arm": [0.5, 0.6], "<other>": [0.7]}, path, "accuracy"),
+    "seeds": lambda path: comparisons.seeds({"one arm": [0.5, 0.6], "<other>": [0.7]}, path, "accuracy"),
     "response": lambda path: plots.response(
         {side: [Response(k, k + 1, 9, 0.01, 0.1, 0.1, 0.02) for k in range(3)] for side in ("simulator", "surrogate", "again")}, path
     ),
@@ -37,7 +38,7 @@ PLOTS: dict[str, Callable[[Path], None]] = {
         },
         path,
     ),
-    "best_so_far": lambda path: plots.best_so_far(
+    "best_so_far": lambda path: comparisons.best_so_far(
         {
             "one": {1: (9.0, 9.0, 9.0), 5: (4.0, 3.0, 6.0)},
             "<other>": {1: (np.inf, np.inf, np.inf), 5: (7.0, 6.0, np.inf)},
@@ -46,7 +47,7 @@ PLOTS: dict[str, Callable[[Path], None]] = {
         path,
         "distance",
     ),
-    "trade": lambda path: plots.trade(
+    "trade": lambda path: comparisons.trade(
         {name: {key: EDGES[1:] for key in ("feature_fid", "precision", "recall")} for name in ("one", "<two>")}, path
     ),
     "risk_coverage": lambda path: plots.risk_coverage(
@@ -65,6 +66,6 @@ def test_plots(name: str, tmp_path: Path) -> None:
         PLOTS[name](tmp_path / file)
     text = (tmp_path / "a.svg").read_text()
     assert text == (tmp_path / "b.svg").read_text()
-    assert "currentColor" in text and plots.INK not in text
+    assert "currentColor" in text and INK not in text
     assert "#ffffff" not in text, "the ground must be clear, for dark pages"
     assert "<dc:date>" not in text
