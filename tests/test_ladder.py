@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Each rung may import the rungs below it. Modules of the ground floor may also import each other.
 LADDER = (
-    ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "matter", "materials", "samples", "space", "table"),
+    ("errors", "config", "randomness", "files", "device", "graph", "topology", "geometry", "gaze", "jet", "matter", "samples", "space", "table"),
     ("nets", "objectives", "formats"),
     ("system", "training", "together", "ensemble", "search", "network_estimator", "latent"),
     ("datasets", "simulators", "generators", "refiners", "classifiers", "regressors", "surrogates", "metrics"),

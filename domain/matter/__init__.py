@@ -1,4 +1,4 @@
-"""What photons, electrons and positrons do in matter: cross-sections, and single events drawn from them.
+"""Materials, and what photons, electrons and positrons do in them: cross-sections, and single events drawn from them.
 
 Energies are in MeV, cross-sections in cm² an atom, lengths in cm. Functions are compiled by numba and
 take scalars; those that draw take a ``numpy.random.Generator``.

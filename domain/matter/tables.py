@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from domain.materials import Material
 from domain.matter import AVOGADRO, MASS
 from domain.matter.electrons import (
     ELECTRON,
@@ -23,6 +22,7 @@ from domain.matter.electrons import (
     knock_on,
     scattering_constants,
 )
+from domain.matter.materials import Material
 from domain.matter.photons import compton, pair, photoelectric
 
 POINTS_A_DECADE = 40

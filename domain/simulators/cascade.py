@@ -17,9 +17,9 @@ from numpy.random import Generator
 from domain.config import Config, Count, NonNegative, Positive, Range, suggestion
 from domain.errors import InputError
 from domain.geometry import CALOGAN, Calorimeter
-from domain.materials import MATERIALS
 from domain.matter import MASS
 from domain.matter.electrons import ELECTRON, POSITRON
+from domain.matter.materials import MATERIALS
 from domain.matter.tables import Tables, tabulate
 from domain.matter.transport import PHOTON, Block, Shower, follow
 from domain.randomness import numpy_generator
@@ -34,7 +34,7 @@ class Cascade(Config):
         particle: ``eplus``, ``eminus`` or ``gamma``.
         energy: lowest and highest kinetic energy in GeV, drawn uniformly.
         cut: kinetic energy in MeV below which nothing is followed.
-        stack: material (a name in ``domain/materials.py``) and thickness in mm of the slabs of one period.
+        stack: material (a name in ``domain/matter/materials.py``) and thickness in mm of the slabs of one period.
         periods: how often the stack stands behind itself.
         active: materials that are read out where ``scoring`` is ``active``.
         depths: where read-out layers end along z, in mm; the last is the block's end.

@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from domain.config import Config, NonNegative, Range
 from domain.errors import InputError
 from domain.geometry import CALOGAN, Calorimeter
-from domain.materials import LEAD, LIQUID_ARGON, Medium, sampling
+from domain.matter.materials import LEAD, LIQUID_ARGON, Medium, sampling
 from domain.randomness import torch_generator
 from domain.samples import About, Samples
 

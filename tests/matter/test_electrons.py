@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from domain.materials import COPPER, IRON, LEAD, MATERIALS, SILICON, TUNGSTEN, Material
 from domain.matter import AVOGADRO, MASS
 from domain.matter.electrons import (
     ELECTRON,
@@ -24,6 +23,7 @@ from domain.matter.electrons import (
     scattering,
     scattering_constants,
 )
+from domain.matter.materials import COPPER, IRON, LEAD, MATERIALS, SILICON, TUNGSTEN, Material
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(100)
 DRAWS = 20_000

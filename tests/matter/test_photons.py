@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from domain.materials import MATERIALS
 from domain.matter import AVOGADRO, BARN, MASS
+from domain.matter.materials import MATERIALS
 from domain.matter.photons import compton, pair, photoelectric, scatter, split
 
 XCOM = [  # Z, energy in MeV, barn an atom: incoherent, photoelectric, pairs in both fields

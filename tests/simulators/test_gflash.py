@@ -14,7 +14,7 @@ from torch import Tensor
 
 from domain.errors import InputError
 from domain.geometry import CALOGAN
-from domain.materials import LEAD, LEAD_TUNGSTATE, LIQUID_ARGON, element, homogeneous
+from domain.matter.materials import LEAD, LEAD_TUNGSTATE, LIQUID_ARGON, element, homogeneous
 from domain.randomness import torch_generator
 from domain.simulators.gflash import (
     LEAD_ARGON,
