@@ -51,14 +51,14 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def export(model: System, path: Path) -> None:
-    """Write the ONNX file; any number of samples may be asked for."""
+    """Write the ONNX file; any number of samples may be asked for. ONNX Runtime optimises it as it loads."""
     space, count = model.space, torch.export.Dim("count")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             Rendered(model), drawn(model, 5), dynamo=True, verbose=False, input_names=names(model),
-            output_names=["x"], dynamic_shapes=({0: count}, tuple({0: count} for _ in model.given)),
+            output_names=["x"], optimize=False, dynamic_shapes=({0: count}, tuple({0: count} for _ in model.given)),
         )
     said = {"condition": space.condition, "units": space.units, "range": space.range, "kind": space.kind}
     program.model.metadata_props.update({key: json.dumps(value) for key, value in said.items()})
