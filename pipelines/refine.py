@@ -14,8 +14,9 @@ the simulated samples are refined at the end:
 Of simulated samples that have splits the training split is learned from; a refiner that learns from
 pairs takes row k of both. Writes the refined samples as ``pipelines.translate`` does (``-`` for none),
 and the refiner as a model directory with pictures: raw, refined, real, and refined minus raw, at each
-quarter of the training; of deposits the averages of all three. With ``seeds`` both are folders with one file, <seed>.h5, and one model a
-seed. A training that went wrong is named in a warning at the end. More samples are refined by
+quarter of the training; of deposits the averages of all three. With ``seeds`` both are folders with one
+file, <seed>.h5, and one model a seed. A training that went wrong is named in a warning at the end.
+More samples are refined by
 
     python -m pipelines.translate data/models/strokes-digits-simgan more.h5 more-refined.h5
 """

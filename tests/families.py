@@ -21,7 +21,9 @@ PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
 SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
     "shower_matching": {"knots": 4, "quantiles": 5},
-    "shower_simgan": {"knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20, "batch": 16},
+    "shower_simgan": {
+        "knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20, "batch": 16,
+    },
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
     "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},
     "cogan": {"latent": 8, "width": 8, "critic_widths": [4, 8], "hidden": 16, "search": 3, "batch": 8},

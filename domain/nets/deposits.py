@@ -68,7 +68,8 @@ def fit_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor, turns: Tensor) -
         maps: of each layer, as :func:`cell_maps` makes them.
         x: cells (N, cells).
         expected: ln(expected total), (N,).
-        turns: orders of all cells that are as likely, (T, cells), each layer's cells among themselves; see :func:`~domain.nets.ranks.mirrors`.
+        turns: orders of all cells that are as likely, (T, cells), each layer's cells among themselves, such as
+            :func:`~domain.nets.ranks.mirrors`.
     """
     start = 0
     for ranks, (shares, coordinate) in zip(maps, cell_shares(x, map_sizes(maps), expected)):

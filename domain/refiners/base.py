@@ -118,14 +118,18 @@ class DepositRefiner(System):
     """Base of refiners of deposits, such as showers: everything happens on normal scores of shares, given the total.
 
     The total passes through untouched. It is what tells the energy, and without labels of real samples nothing could set it
-    right: two sets of finite size differ in their mean energy by more than two simulators do. A simulated share's rank among
-    simulated ones of like energy is read as a rank among real ones; where ``correlations`` are matched too, scores z move by
+    right: the mean energies of two sets of some thousand showers differ by more than the responses of two simulators.
+
+    A share's rank among simulated ones of like total is read as a rank among real ones. With ``correlations`` scores z move by
     z → μ′ + A (z − μ), A = S^(−1/2) (S^(1/2) S′ S^(1/2))^(1/2) S^(−1/2), the optimal transport between two normal laws
     (Knott & Smith 1984, J. Optim. Theory Appl. 43:39; S and S′ shrunk as Ledoit & Wolf 2004, J. Multivar. Anal. 88:365).
 
     Cells without deposit share the ranks below their probability. Random numbers say where each lies, so a cell may be filled
     or emptied as often as real ones are; refining is a function of the seed.
     """
+
+    means: Tensor  # (2, width) of simulated and of real scores
+    move: Tensor  # (width, width) A
 
     def __init__(self, config: DepositConfig, space: Space) -> None:
         super().__init__()
@@ -135,7 +139,7 @@ class DepositRefiner(System):
         self.shapes = layer_shapes(config.shapes, space.shape)
         self.simulated, self.real = (DepositScores(self.shapes, config.knots, config.quantiles) for _ in range(2))
         self.width = self.real.width
-        self.register_buffer("means", torch.zeros(2, self.width))  # of simulated and of real scores
+        self.register_buffer("means", torch.zeros(2, self.width))
         self.register_buffer("move", torch.eye(self.width))
 
     @torch.no_grad()

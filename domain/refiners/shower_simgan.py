@@ -4,8 +4,8 @@ Showers are matched first, each share by its rank and all together by their cova
 a network is what no covariance holds: it adds a correction to the matched scores, zero at the start, as the image refiner
 does to pixels. So whatever it learns, no cell turns negative, a cell may still be empty, and the total stays what it was.
 
-Two critics judge, both told the total: ``cells`` sees the scores and the layers' moments, ``layers`` the moments alone, which
-5 % of the columns would otherwise be lost among (``nets/deposits.py`` says what they are). Half of the refined showers that
+Two critics judge, both told the total: ``cells`` sees the scores and the layers' moments (``nets/deposits.py`` says which),
+``layers`` the moments alone, as the first may overlook the few of them among many scores. Half of the refined showers that
 they see are past ones (the history). Self-regularisation is the mean absolute correction of a score, whose unit is a
 standard deviation, so its weight depends on neither the number of cells nor their energies.
 """
@@ -62,6 +62,9 @@ class ShowerSimGAN(DepositRefiner):
 
     Config: ClassVar[type[Config]] = ShowerSimGANConfig
     averaged = ("refiner",)
+    config: ShowerSimGANConfig
+    centre: Tensor  # (1 + 7 L,) means of what critics see of real showers beside scores
+    scale: Tensor  # (1 + 7 L,) their standard deviations
 
     def __init__(self, config: ShowerSimGANConfig, space: Space) -> None:
         super().__init__(config, space)

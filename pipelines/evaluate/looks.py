@@ -22,7 +22,7 @@ from pipelines.evaluate.sides import KINDS
 
 REAL = "real"  # the floor's name
 AUC, AGREEMENT, LINES, DRIFT = "auc", "label_agreement", "centre_line_iou", "energy_drift"
-TESTS = {f"{AUC}_{name}": f"AUC, {name}" for kind in reversed(KINDS.values()) for name in kind.tests}
+TESTS = {f"{AUC}_{name}": f"AUC, {name}" for kind in reversed(list(KINDS.values())) for name in kind.tests}
 TITLES = {AUC: "AUC", **TESTS, AGREEMENT: "label agreement [%]", LINES: "centre-line IoU", DRIFT: "energy drift [%]"}
 PERCENT = (AGREEMENT, DRIFT)
 SAYS = {
@@ -96,7 +96,8 @@ def draw_averages(looks: Looks, seed: str, path: Path) -> str:
     """Draw average samples of each set and of real ones; what the picture shows."""
     real = _real(looks, seed)
     if real.about.kind not in KINDS:
-        raise InputError(f"{looks.real}: is of kind {real.about.kind!r}, which has no average picture; set 'looks.averages' to false")
+        problem = f"is of kind {real.about.kind!r}, which has no average picture"
+        raise InputError(f"{looks.real}: {problem}; set 'looks.averages' to false")
     kind = KINDS[real.about.kind]
     samples = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
     kind.draw_averages({name: kind.of(each) for name, each in {**samples, REAL: real}.items()}, path)
@@ -122,8 +123,7 @@ def _real(looks: Looks, seed: str) -> Samples:
 def _seen(samples: Samples, real: Samples, seed: str, looks: Looks) -> dict[str, float]:
     """The AUC of each two-sample test of their kind, of images on their pixels; with ``bins`` the energy drift."""
     if real.about.kind not in KINDS:
-        sides = (side.x.reshape(len(side), -1) for side in (samples, real))
-        return {AUC: classifier_two_sample_test(*sides, int(seed), looks.judge)["auc"]}
+        return {AUC: classifier_two_sample_test(samples.x, real.x, int(seed), looks.judge)["auc"]}
     kind = KINDS[real.about.kind]
     reference = kind.of(real)
     side = kind.of(samples, least=reference.least)

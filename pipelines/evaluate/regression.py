@@ -110,8 +110,9 @@ def read_costs(task: str) -> dict[tuple[str, str], dict[str, str]]:
 def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], looks: Values, caption: str) -> str:
     """``summary.md``."""
     metrics = (*config.metrics, ratio(config)) if config.reference else config.metrics
+    floor = f"floor_{config.metrics[0]}"
     lines = [
-        [study.name(arm), *(spread(of[metric]) if metric in of else "" for metric in metrics), spread(of[f"floor_{config.metrics[0]}"])]
+        [study.name(arm), *(spread(of[metric]) if metric in of else "" for metric in metrics), spread(of[floor])]
         for arm, of in values.items()
     ]
     titles = [study.name(metric) for metric in metrics]

@@ -49,7 +49,8 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None]) -
     YAML(typ="safe").dump(content, tmp_path / STUDY / "params.yaml")
     for line in commands(content, STUDY):
         pipeline(line)
-    raw, refined = (SampleFile(f"data/{name}.h5").read() for name in ("simulated/showers_gflash", "refined/showers-shower_simgan/3"))
+    raw = SampleFile("data/simulated/showers_gflash.h5").read()
+    refined = SampleFile("data/refined/showers-shower_simgan/3.h5").read()
     np.testing.assert_array_equal(refined.condition, raw.condition)
     np.testing.assert_array_equal(refined.origin, np.arange(120))
     np.testing.assert_allclose(refined.x.sum(1), raw.x.sum(1), rtol=1e-5)

@@ -120,7 +120,8 @@ def test_refining_is_a_function_of_the_seed() -> None:
     first, again, other = (refined(model, simulated, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
     generator = torch_generator(0, "t")
-    torch.testing.assert_close(torch.cat([model.translate(part, generator) for part in simulated.split(70)]), first, rtol=1e-3, atol=1)
+    parts = [model.translate(part, generator) for part in simulated.split(70)]
+    torch.testing.assert_close(torch.cat(parts), first, rtol=1e-3, atol=1)
 
 
 def test_an_untrained_network_only_matches() -> None:

@@ -73,7 +73,8 @@ def test_cells_sum_to_the_layer_energies(trained: TwoStep) -> None:
     energies = layer_energies(showers(500, 1)[0], trained.sizes)
     energies[:5, 1] = 0
     expected = energies.sum(1).log()
-    torch.testing.assert_close(layer_energies(unrank_cells(trained.cell_ranks, rank, energies, expected), trained.sizes), energies)
+    cells = unrank_cells(trained.cell_ranks, rank, energies, expected)
+    torch.testing.assert_close(layer_energies(cells, trained.sizes), energies)
     nearly_empty = unrank_cells(trained.cell_ranks, torch.full((500, 17), 1e-6), energies, expected)
     torch.testing.assert_close(layer_energies(nearly_empty, trained.sizes), energies)
 
