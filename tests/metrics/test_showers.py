@@ -162,11 +162,13 @@ def test_estimates_of_the_energy() -> None:
     """Bins count alike, however many showers they hold; an edge belongs to the bin above."""
     truth = np.array([2.0, 2, 10, 10, 10, 10])
     found = estimate_scores(truth, truth * [1.1, 1.3, 0.9, 1.0, 1.0, 1.1], (1, 10, 20))
-    spread = np.std([1.1, 1.3], ddof=1), np.std([0.9, 1, 1, 1.1], ddof=1)
+    spread = np.std([110, 130], ddof=1), np.std([90, 100, 100, 110], ddof=1)
     assert found == pytest.approx(
-        {"sigma": np.sqrt(np.mean(np.square(spread))), "bias": 0.2, "sigma_1_10": spread[0], "bias_1_10": 0.2,
-         "sigma_10_20": spread[1], "bias_10_20": 0.0}
-    )  # fmt: skip
+        {
+            "sigma_percent": np.sqrt(np.mean(np.square(spread))), "bias_percent": 20,
+            "sigma_percent_1_10": spread[0], "bias_percent_1_10": 20, "sigma_percent_10_20": spread[1], "bias_percent_10_20": 0,
+        }
+    )
     with pytest.raises(InputError, match="the bin 20 to 30 GeV has 0 showers"):
         estimate_scores(truth, truth, (1, 20, 30))
     with pytest.raises(InputError, match="'truth' above 0"):

@@ -59,9 +59,9 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None]) -
     assert list(rows[0])[:5] == ["study", "arm", "seed", "metric", "value"]
     found = {(row["arm"], row["metric"], row["seed"]): float(row["value"]) for row in rows}
     for seed in "35":
-        assert found["real_supervised", "sigma_over_real_supervised", seed] == 1
-        ratio = found["refined", "sigma", seed] / found["real_supervised", "sigma", seed]
-        assert found["refined", "sigma_over_real_supervised", seed] == pytest.approx(ratio, rel=1e-4)
+        assert found["real_supervised", "sigma_percent_over_real_supervised", seed] == 1
+        ratio = found["refined", "sigma_percent", seed] / found["real_supervised", "sigma_percent", seed]
+        assert found["refined", "sigma_percent_over_real_supervised", seed] == pytest.approx(ratio, rel=1e-4)
         for arm in ("raw", "matched", "refined", "real"):
             assert {(arm, metric, seed) for metric in ("auc_low", "auc_high", "energy_drift")} <= set(found)
         drifts = [found[arm, "energy_drift", seed] for arm in ("raw", "matched", "refined")]
