@@ -37,8 +37,8 @@ class Space(Config):
         return cls(a.kind, tuple(source.x.shape[1:]), tuple(a.range), integer, a.classes, tuple(a.condition), tuple(a.units))
 
     def require(self, other: Space, model: str, where: str) -> None:
-        """Refuse samples that the model was not made for, in one sentence."""
-        for name in ("kind", "shape", "range"):
+        """Refuse samples that the model was not made for, in one sentence; of :attr:`physical` ones any range is seen alike."""
+        for name in ("kind", "shape") if self.physical else ("kind", "shape", "range"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise InputError(

@@ -14,8 +14,9 @@ the simulated samples are refined at the end:
 Of simulated samples that have splits the training split is learned from; a refiner that learns from
 pairs takes row k of both. Writes the refined samples as ``pipelines.translate`` does (``-`` for none),
 and the refiner as a model directory with pictures: raw, refined, real, and refined minus raw, at each
-quarter of the training. With ``seeds`` both are folders with one file, <seed>.h5, and one model a
-seed. A training that went wrong is named in a warning at the end. More samples are refined by
+quarter of the training; of deposits the averages of all three. With ``seeds`` both are folders with one
+file, <seed>.h5, and one model a seed. A training that went wrong is named in a warning at the end.
+More samples are refined by
 
     python -m pipelines.translate data/models/strokes-digits-simgan more.h5 more-refined.h5
 """
@@ -37,14 +38,15 @@ from domain.config import Count
 from domain.files import whole_directory
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
+from domain.refiners.base import DepositRefiner
 from domain.samples import Samples
 from domain.space import Space
 from domain.system import System
-from domain.view.pictures import rows
+from domain.view.pictures import layers, rows
 from pipelines import stage, translate
 from pipelines.learn import Seeded, model_directory, run_missing, training_samples
 
-SHOWN = 12
+SHOWN, AVERAGED = 12, 500  # images in a picture, and deposits whose average one shows
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
     inputs = stage.inputs(simulated, real)
     samples, target = training_samples(simulated), training_samples(real)
     space = Space.of(target)
-    space.require_images(str(real))
+    if not issubclass(stage.family(REFINERS, config.family or where.rpartition(".")[2], f"{where}: family"), DepositRefiner):
+        space.require_images(str(real))
     space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
     model = config.build(REFINERS, where, dataclasses.replace(space, classes=samples.about.classes))
     request = translate.Request(config.copies, config.points, config.seed, config.budget.precision)
@@ -105,11 +108,15 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
 
 
 def picture(model: System, samples: Samples, target: Samples, path: Path) -> None:
-    """Raw, refined and real images, and what the refiner as it stands changes."""
+    """Raw, refined and real images, and what the refiner as it stands changes; of deposits averages, layer by layer."""
     device = next(itertools.chain(model.parameters(), model.buffers())).device
-    raw = samples.x[:SHOWN]
+    raw = samples.x[: AVERAGED if isinstance(model, DepositRefiner) else SHOWN]
     encoded = model.space.encode(raw).to(device)
     refined = model.space.decode(model.translate(encoded, torch_generator(0, "shown", device=device)))
+    if isinstance(model, DepositRefiner):
+        averages = {name: model.layers(x.mean(0)) for name, x in (("raw", raw), ("refined", refined), ("real", target.x))}
+        layers(averages, [(1.0, 1.0)] * len(model.shapes), path)
+        return
     difference = refined.astype(np.float32) - raw.astype(np.float32)
     rows([raw, refined, target.x[:SHOWN]], model.space.range, path, difference=difference)
 

@@ -31,7 +31,7 @@ from domain import models
 from domain.config import Config, Natural, checked, suggestion
 from domain.errors import InputError
 from domain.files import whole_directory, whole_file
-from domain.metrics import gaze, regression
+from domain.metrics import gaze, regression, showers
 from domain.randomness import numpy_generator, torch_seed
 from domain.regressors import REGRESSORS
 from domain.samples import SampleFile, Samples
@@ -80,7 +80,9 @@ class Regress(Config):
         targets: names of the conditions that are estimated.
         arms: name → arm.
         seeds: one run of each arm a seed.
-        measure: ``gaze`` adds the angle between directions, where the targets are yaw and pitch in degrees.
+        measure: ``gaze`` adds the angle between directions, where the targets are yaw and pitch in degrees; ``energy``
+            the bias and resolution of a single target in GeV.
+        bins: edges of the energy bins of ``energy``, in GeV.
         validate: use the validation split instead of the test split, for choosing parameters.
     """
 
@@ -88,7 +90,8 @@ class Regress(Config):
     targets: tuple[str, ...]
     arms: Mapping[str, Arm]
     seeds: tuple[Natural, ...] = (0, 1, 2, 3, 4)
-    measure: Literal["targets", "gaze"] = "targets"
+    measure: Literal["targets", "gaze", "energy"] = "targets"
+    bins: tuple[float, ...] = ()
     validate: bool = False
 
     def __post_init__(self) -> None:
@@ -98,11 +101,15 @@ class Regress(Config):
                 raise InputError(f"Regress.{key}: is empty; name at least one")
         if self.measure == "gaze" and self.targets != ("yaw", "pitch"):
             raise InputError("Regress.measure: is 'gaze', so 'targets' must be [yaw, pitch]")
+        if self.measure == "energy" and (len(self.targets) != 1 or len(self.bins) < 2):
+            raise InputError("Regress.measure: is 'energy', so 'targets' must be one name, and 'bins' edges of energy in GeV")
 
     def scores(self, truth: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
         """Every metric of estimates (N, T)."""
-        angular = gaze.scores(truth, estimate) if self.measure == "gaze" else {}
-        return {**angular, **regression.scores(truth, estimate, self.targets)}
+        found = gaze.scores(truth, estimate) if self.measure == "gaze" else {}
+        if self.measure == "energy":
+            found = showers.estimate_scores(truth[:, 0], estimate[:, 0], self.bins)
+        return {**found, **regression.scores(truth, estimate, self.targets)}
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -15,11 +15,15 @@ JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt
 TURNED = Space("image", (1, 8, 8), (0.0, 16.0), condition=("yaw", "pitch"), units=("degree", "degree"))
 ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 
-SPACES = {"lagan": JETS}  # where a family's samples are not its role's
+SPACES = {"lagan": JETS, "shower_matching": SHOWERS, "shower_simgan": SHOWERS}  # where a family's samples are not its role's
 TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
 PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
 SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
+    "shower_matching": {"knots": 4, "quantiles": 5},
+    "shower_simgan": {
+        "knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20, "batch": 16,
+    },
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
     "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},
     "cogan": {"latent": 8, "width": 8, "critic_widths": [4, 8], "hidden": 16, "search": 3, "batch": 8},

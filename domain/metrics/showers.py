@@ -188,6 +188,32 @@ def energy_response(x: np.ndarray, energy: np.ndarray, bins: Sequence[float]) ->
     return tuple(_response(ratio[inside], low, high) for inside, low, high in _binned(energy, bins))
 
 
+def estimate_scores(truth: np.ndarray, estimate: np.ndarray, bins: Sequence[float]) -> dict[str, float]:
+    """What estimates of the incident energy are worth: bias and resolution of estimate / truth, bin by bin.
+
+    Args:
+        truth: incident energy in GeV, (N,), above 0.
+        estimate: (N,) in GeV.
+        bins: increasing edges in GeV, as :func:`energy_response` takes them.
+
+    Returns:
+        In percent, ``sigma_percent``, the standard deviation of (estimate − truth) / truth in quadrature over bins, each
+        counting alike; ``bias_percent``, the largest |mean| of it in a bin; and of each bin
+        ``sigma_percent_<low>_<high>`` and ``bias_percent_<low>_<high>``.
+    """
+    truth, estimate = np.asarray(truth, np.float64), np.asarray(estimate, np.float64)
+    if truth.ndim != 1 or truth.shape != estimate.shape or not (truth > 0).all():
+        raise InputError(f"energy estimates: 'truth' {truth.shape} and 'estimate' {estimate.shape} must be (N,), 'truth' above 0")
+    found: dict[str, float] = {}
+    for inside, low, high in _binned(truth, bins):
+        error = 100 * (estimate[inside] / truth[inside] - 1)
+        if len(error) < 2:
+            raise InputError(f"energy estimates: the bin {low:g} to {high:g} GeV has {len(error)} showers; widen it")
+        found |= {f"sigma_percent_{low:g}_{high:g}": float(error.std(ddof=1)), f"bias_percent_{low:g}_{high:g}": float(error.mean())}
+    sigma, bias = ([value for key, value in found.items() if key.startswith(name)] for name in ("sigma", "bias"))
+    return {"sigma_percent": float(np.sqrt(np.mean(np.square(sigma)))), "bias_percent": float(np.abs(bias).max()), **found}
+
+
 def response_ratios(ours: Sequence[Response], theirs: Sequence[Response]) -> dict[str, float]:
     """A response beside the reference's, over equal bins of energy, each bin counting alike.
 

@@ -32,6 +32,7 @@ from domain.nets.local import PatchCritic, Refiner
 from domain.nets.pool import ImagePool
 from domain.nets.warp import SmoothWarp, warped
 from domain.objectives.adversarial import COSTS
+from domain.refiners.base import critic_alarms, critic_first
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
@@ -42,8 +43,7 @@ FEATURES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """ψ, in which refined images stay close to their input. All are linear."""
 
-LAST, WON, LOST, STILL = 0.25, 0.99, 0.4, 0.005
-"""Alarms: the share of the training that they look at, the critic's accuracy, the mean change of a pixel."""
+STILL = 0.005  # mean change of a pixel that raises an alarm
 
 
 @dataclass(frozen=True)
@@ -206,19 +206,7 @@ class SimGAN(System):
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         """The critic alone: at first it has to tell simulated from real."""
-        self.requires_grad_(False)
-        self.critic.requires_grad_(True)
-        player = self.players[0]
-        optimiser = player.optimiser.build(list(self.critic.parameters()))
-        for _ in range(self.config.critic_first):
-            batch = {}
-            for name, stream in data.items():
-                rows = torch.randint(len(stream), (stream.batch,), generator=generator, device=generator.device)
-                batch[name] = tuple(tensor[rows] for tensor in stream.tensors)
-            optimiser.zero_grad()
-            self.critic_terms(batch, self.noise(player, generator))["adversarial"].backward()
-            optimiser.step()
-        self.requires_grad_(True)
+        critic_first(self, self.players[0], data, self.config.critic_first, generator)
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
         if player.name == "critic" and self.config.history:
@@ -226,22 +214,8 @@ class SimGAN(System):
 
     def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         """A critic that won or lost for all of the last quarter, and a refiner that changes nothing."""
-        last = [row for row in history if row["step"] > (1 - LAST) * history[-1]["step"]]
-        right, change = ([row[key] for row in last] for key in ("critic.accuracy", "refiner.change"))
-        found = []
-        if right and min(right) > WON:
-            found.append(
-                f"the critic won: it was right of {min(right):.1%} or more all the time, and who always loses learns "
-                "little; lower similarity, or give the refiner more steps"
-            )
-        if right and max(right) < LOST:
-            found.append(f"the critic lost: it was right of {max(right):.1%} at most; give it more steps or width")
-        if change and max(change) < STILL:
-            found.append(
-                f"refined images are their input: a pixel changed by {max(change):.4f} of 2 on average; "
-                "lower similarity, or train longer"
-            )
-        return found
+        what = "refined images are their input: a pixel changed by {:.4f} of 2 on average"
+        return critic_alarms(history, STILL, what)
 
     @torch.no_grad()
     def translate(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from domain.config import Config, Count, Range
 from domain.errors import InputError
-from domain.geometry import CALOGAN
+from domain.nets.deposits import cell_maps, fit_cells, layer_energies, layer_shapes, rank_cells, unrank_cells
 from domain.nets.ranks import RankMap, Trend, break_sticks, join_sticks, mirrors, normal_score
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
@@ -30,7 +30,6 @@ from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 DRAWN = 8192  # samples drawn at once
 DECADE = 10.0  # a factor
 BEYOND = 0.05  # of the training range, by which samples not learned from may lie outside
-DARK = 1e-12  # share of the expected total that stands for a layer without energy
 
 
 @dataclass(frozen=True)
@@ -61,21 +60,6 @@ class TwoStepConfig(Config):
     batch: Count = 256
     layers_optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
     cells_optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
-
-
-def layer_shapes(config: TwoStepConfig, space: Space) -> tuple[tuple[int, int], ...]:
-    """(rows, columns) of each layer of a sample."""
-    cells = math.prod(space.shape)
-    shapes = config.shapes
-    if not shapes:
-        flat = len(space.shape) == 1
-        shapes = CALOGAN.shapes if flat and cells == CALOGAN.cells else ((math.prod(space.shape[:-1]), space.shape[-1]),)
-    if sum(math.prod(shape) for shape in shapes) != cells:
-        raise InputError(
-            f"shapes: have {sum(math.prod(shape) for shape in shapes)} cells, but samples of shape {space.shape} "
-            f"have {cells}; give the (rows, columns) of each of their layers"
-        )
-    return shapes
 
 
 class ConditionRange(nn.Module):
@@ -164,7 +148,7 @@ class TwoStep(System):
                 "a surrogate learns samples given conditions, such as an incident energy, and these have none; "
                 "of samples with classes set 'conditional' to false"
             )
-        self.shapes = layer_shapes(config, space)
+        self.shapes = layer_shapes(config.shapes, space.shape)
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.range = ConditionRange(space if config.conditional else replace(space, condition=(), units=()))
         count, conditions = len(self.sizes), len(self.range.names) + space.classes
@@ -174,7 +158,7 @@ class TwoStep(System):
         )
         self.trend = Trend(conditions)
         self.layer_ranks = RankMap(count, config.knots, config.quantiles)
-        self.cell_ranks = nn.ModuleList(RankMap(size, config.knots, config.quantiles) for size in self.sizes)
+        self.cell_ranks = cell_maps(self.sizes, config.knots, config.quantiles)
         self.register_buffer("order", torch.arange(count))
         self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
         self.players = (
@@ -226,7 +210,7 @@ class TwoStep(System):
         if len(x) < self.config.knots:
             raise InputError(f"surrogate: {len(x)} training samples for {self.config.knots} knots; give more")
         x = x.flatten(1)
-        energies = self.layer_energies(x)
+        energies = layer_energies(x, self.sizes)
         if condition is not None:
             self.range.fit(condition)
         context = self.context(condition, label)
@@ -235,47 +219,14 @@ class TwoStep(System):
         sticks, expected = self._sticks(energies, context)
         self.layer_ranks.fit(sticks, expected)
         turns = self.mirrors if self.config.mirror else self.mirrors[:1]
-        for i, (part, ranks) in enumerate(zip(x.split(self.sizes, 1), self.cell_ranks)):
-            start = sum(self.sizes[:i])
-            shares, coordinate = self._shares(part, energies[:, i], expected)
-            seen = torch.cat([shares[:, turn[start : start + self.sizes[i]] - start] for turn in turns])
-            ranks.fit(seen, coordinate.repeat(len(turns)))
-        tensors = (context, *self.layer_ranks.encode(sticks, expected), *self.rank_cells(x, expected))
+        fit_cells(self.cell_ranks, x, expected, turns)
+        tensors = (context, *self.layer_ranks.encode(sticks, expected), *rank_cells(self.cell_ranks, x, expected))
         return {"simulated": Stream(tensors, self.config.batch)}
-
-    def layer_energies(self, x: Tensor) -> Tensor:
-        """Cells (N, cells) → (N, L), in the same unit."""
-        return torch.stack([part.sum(1) for part in x.split(self.sizes, 1)], 1)
 
     def _sticks(self, energies: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Layer energies (N, L) → the total over the expected one, and shares; ln(expected total), (N,)."""
         sticks, expected = break_sticks(energies, self.order), self.trend(context)
         return torch.cat([sticks[:, :1] / expected.exp()[:, None], sticks[:, 1:]], 1), expected
-
-    @staticmethod
-    def _shares(part: Tensor, energy: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
-        """One layer's cells over its energy, and the logarithm of that energy."""
-        energy = torch.maximum(energy, DARK * expected.exp())
-        return part / energy[:, None], energy.log()
-
-    def rank_cells(self, x: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
-        """Cells → lowest and highest rank of each, both (N, cells); expected: ln(expected total), (N,)."""
-        energies, parts = self.layer_energies(x), x.split(self.sizes, 1)
-        pairs = [
-            ranks.encode(*self._shares(part, energy, expected))
-            for ranks, part, energy in zip(self.cell_ranks, parts, energies.unbind(1))
-        ]
-        return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
-
-    def unrank_cells(self, ranks: Tensor, energies: Tensor, expected: Tensor) -> Tensor:
-        """Ranks (N, cells) → cells, (N, cells), that sum to the layer energies (N, L)."""
-        parts, darkest = [], DARK * expected.exp()
-        for table, rank, energy in zip(self.cell_ranks, ranks.split(self.sizes, 1), energies.unbind(1)):
-            shares = table.decode(rank, torch.maximum(energy, darkest).log())
-            hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
-            shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
-            parts.append(shares * (energy / shares.sum(1))[:, None])
-        return torch.cat(parts, 1)
 
     def unrank_layers(self, scores: Tensor, expected: Tensor) -> Tensor:
         """Normal scores (N, L) and ln(expected total) (N,) → layer energies, (N, L)."""
@@ -346,7 +297,7 @@ class TwoStep(System):
         z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
         layers = self.layers(context).transform.inv(z_layers)
         cells = self.cell_scores(z_cells, torch.cat([context, layers], 1))
-        x = self.unrank_cells(torch.special.ndtr(cells), self.unrank_layers(layers, expected), expected)
+        x = unrank_cells(self.cell_ranks, torch.special.ndtr(cells), self.unrank_layers(layers, expected), expected)
         return x.unflatten(1, self.space.shape)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 import torch
 
 from domain import models
@@ -18,14 +18,18 @@ from domain.samples import SampleFile, Samples
 from domain.system import CanClassify
 from domain.view import study
 from pipelines.evaluate.arms import Values, spread
+from pipelines.evaluate.sides import KINDS
 
 REAL = "real"  # the floor's name
-AUC, AGREEMENT, LINES = "auc", "label_agreement", "centre_line_iou"
-TITLES = {AUC: "AUC", AGREEMENT: "label agreement [%]", LINES: "centre-line IoU"}
+AUC, AGREEMENT, LINES, DRIFT = "auc", "label_agreement", "centre_line_iou", "energy_drift"
+TESTS = {f"{AUC}_{name}": f"AUC, {name}" for kind in reversed(list(KINDS.values())) for name in kind.tests}
+TITLES = {AUC: "AUC", **TESTS, AGREEMENT: "label agreement [%]", LINES: "centre-line IoU", DRIFT: "energy drift [%]"}
+PERCENT = (AGREEMENT, DRIFT)
 SAYS = {
-    AUC: "AUC: area under the ROC curve of a fresh classifier that tells images from real ones; 0.5 is chance.",
+    AUC: "AUC: area under the ROC curve of a fresh classifier that tells samples from real ones; 0.5 is chance.",
     AGREEMENT: "Label agreement: how often a classifier of other real images reads the label that an image carries.",
     LINES: "Centre-line IoU: of the lines an image shows and those it is labelled with, to a pixel.",
+    DRIFT: "Energy drift: the total deposit over the incident energy against that of real samples, less 1, over equal bins.",
 }
 BATCH = 500
 
@@ -43,6 +47,8 @@ class Looks(Config):
         judge: the two-sample test's classifier.
         reader: model directory of a classifier of other real images, which reads the labels of the sets.
         lines: whether the sets' masks are centre lines that strokes should follow.
+        bins: edges of energy bins in GeV; with them the energy drift of showers is measured.
+        averages: draw average samples of each set, for kinds that have such a picture.
     """
 
     real: str
@@ -53,6 +59,8 @@ class Looks(Config):
     judge: Judge = Judge()
     reader: str = ""
     lines: bool = False
+    bins: tuple[float, ...] = ()
+    averages: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,15 +77,31 @@ def looked(looks: Looks, seeds: Sequence[str]) -> list[dict[str, str]]:
     for seed in seeds:
         real = _real(looks, seed)
         sets = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
+        kept = real.select(slice(0, looks.count))
         for name, samples in sets.items():
-            found = {AUC: _auc(samples.x, real[: looks.count], seed, looks.judge)}
+            found = _seen(samples, kept, seed, looks)
             if seed == seeds[0] or "{seed}" in looks.sets[name]:
                 found |= _labels(samples, looks, reader, looks.sets[name])
-            rows += [{"arm": name, "seed": seed, "metric": key, "value": f"{value:.6g}"} for key, value in found.items()]
+            rows += _rows(name, seed, found)
         if looks.floor:
-            value = _auc(real[looks.count :], real[: looks.count], seed, looks.judge)
-            rows.append({"arm": REAL, "seed": seed, "metric": AUC, "value": f"{value:.6g}"})
+            rows += _rows(REAL, seed, _seen(real.select(slice(looks.count, None)), kept, seed, looks))
     return rows
+
+
+def _rows(name: str, seed: str, found: Mapping[str, float]) -> list[dict[str, str]]:
+    return [{"arm": name, "seed": seed, "metric": key, "value": f"{value:.6g}"} for key, value in found.items()]
+
+
+def draw_averages(looks: Looks, seed: str, path: Path) -> str:
+    """Draw average samples of each set and of real ones; what the picture shows."""
+    real = _real(looks, seed)
+    if real.about.kind not in KINDS:
+        problem = f"is of kind {real.about.kind!r}, which has no average picture"
+        raise InputError(f"{looks.real}: {problem}; set 'looks.averages' to false")
+    kind = KINDS[real.about.kind]
+    samples = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
+    kind.draw_averages({name: kind.of(each) for name, each in {**samples, REAL: real}.items()}, path)
+    return f"{kind.averages}: {', '.join(map(study.name, (*samples, REAL)))}"
 
 
 def _read(file: str, count: int) -> Samples:
@@ -87,18 +111,27 @@ def _read(file: str, count: int) -> Samples:
     return samples
 
 
-def _real(looks: Looks, seed: str) -> np.ndarray:
-    """Real images, drawn without order, as a file may be sorted; with ``floor`` twice as many."""
-    images = SampleFile(looks.real, looks.split or None).read().x
+def _real(looks: Looks, seed: str) -> Samples:
+    """Real samples, drawn without order, as a file may be sorted; with ``floor`` twice as many."""
+    samples = SampleFile(looks.real, looks.split or None).read()
     wanted = looks.count * (1 + looks.floor)
-    if len(images) < wanted:
-        raise InputError(f"{looks.real}: has {len(images)} samples, {wanted} are compared; lower 'looks.count'")
-    return images[numpy_generator(int(seed), "looks").permutation(len(images))[:wanted]]
+    if len(samples) < wanted:
+        raise InputError(f"{looks.real}: has {len(samples)} samples, {wanted} are compared; lower 'looks.count'")
+    return samples.select(numpy_generator(int(seed), "looks").permutation(len(samples))[:wanted])
 
 
-def _auc(x: np.ndarray, real: np.ndarray, seed: str, judge: Judge) -> float:
-    sides = (side.reshape(len(side), -1) for side in (x, real))
-    return classifier_two_sample_test(*sides, int(seed), judge)["auc"]
+def _seen(samples: Samples, real: Samples, seed: str, looks: Looks) -> dict[str, float]:
+    """The AUC of each two-sample test of their kind, of images on their pixels; with ``bins`` the energy drift."""
+    if real.about.kind not in KINDS:
+        return {AUC: classifier_two_sample_test(samples.x, real.x, int(seed), looks.judge)["auc"]}
+    kind = KINDS[real.about.kind]
+    reference = kind.of(real)
+    side = kind.of(samples, least=reference.least)
+    ours, theirs = side.features, reference.features
+    found = {
+        f"{AUC}_{name}": classifier_two_sample_test(ours[name], theirs[name], int(seed), looks.judge)["auc"] for name in theirs
+    }
+    return {**found, DRIFT: side.response(reference, looks.bins)["etot_bias"]} if looks.bins and kind.has_response else found
 
 
 def _reader(looks: Looks) -> CanClassify | None:
@@ -130,7 +163,8 @@ def looks_table(looks: Values) -> list[str]:
     """What the columns mean, and the table."""
     columns = [key for key in TITLES if any(key in of for of in looks.values())]
     cells = [
-        [study.name(name), *(spread(of[key], 100 if key == AGREEMENT else 1) if key in of else "" for key in columns)]
+        [study.name(name), *(spread(of[key], 100 if key in PERCENT else 1) if key in of else "" for key in columns)]
         for name, of in looks.items()
     ]
-    return [" ".join(SAYS[key] for key in columns), study.table(("images", *(TITLES[key] for key in columns)), cells)]
+    says = [SAYS[key] for key in dict.fromkeys(AUC if key in TESTS else key for key in columns)]
+    return [" ".join(says), study.table(("samples", *(TITLES[key] for key in columns)), cells)]

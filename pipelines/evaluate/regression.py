@@ -4,13 +4,13 @@
 
 Reads ``evaluate.regression`` of the study's parameter file, what regress wrote of its task, and the sample files that
 ``looks`` names. Writes into the study's folder ``results.csv`` (study, arm, seed, metric, value, and what each run
-took and ran on) and ``summary.md``.
+took and ran on), ``summary.md``, and of samples such as showers ``averages.png``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from domain.view import study
 from pipelines import stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all
-from pipelines.evaluate.arms import Values, collected, difference, differences_table, spread
-from pipelines.evaluate.looks import Looks, looked, looks_table
+from pipelines.evaluate.arms import BySeed, Values, collected, difference, differences_table, spread
+from pipelines.evaluate.looks import Looks, draw_averages, looked, looks_table
 from pipelines.evaluate.runs import read_table
 
 REGRESSED = Path("data/regressed")
@@ -38,6 +38,7 @@ class Regression(Config):
         task: folder of data/regressed.
         metrics: those of the summary's table, the first also for the differences; less is better in the first.
         differences: pairs of arms, each as ``a - b``.
+        reference: an arm over which the first metric of all others is given too, seed by seed; none if left out.
         looks: what is compared with real images, or nothing.
         rests_on: sentences that end the summary.
     """
@@ -46,6 +47,7 @@ class Regression(Config):
     task: str
     metrics: tuple[str, ...]
     differences: tuple[str, ...] = ()
+    reference: str = ""
     looks: Looks | None = None
     rests_on: tuple[str, ...] = field(default_factory=tuple)
 
@@ -65,14 +67,37 @@ def main(arguments: argparse.Namespace) -> None:
             raise InputError(f"{where}.metrics: no arm has {metric!r}; {suggestion(metric, next(iter(values.values())))}")
     first = {arm: of[config.metrics[0]] for arm, of in values.items()}
     compared = [difference(pair, first, f"{where}.differences") for pair in config.differences]
-    looks = looked(config.looks, sorted({row["seed"] for row in measured})) if config.looks else []
+    if config.reference:
+        measured += over_reference(first, config, where)
+        values = collected(measured)
+    seeds = sorted({row["seed"] for row in measured})
+    looks = looked(config.looks, seeds) if config.looks else []
     costs = read_costs(config.task)
     nothing = dict.fromkeys(COST, "")
     with none_or_all(folder) as new:
         rows = [{**row, **costs.get((row["arm"], row["seed"]), nothing)} for row in measured]
         rows += [{**row, "seconds": "", **origin()} for row in looks]
         table(new("results.csv"), COLUMNS, ([{"study": folder.name, **row}[column] for column in COLUMNS] for row in rows))
-        new("summary.md").write_text(page(config, values, compared, collected(looks)))
+        caption = ""
+        if config.looks and config.looks.averages:
+            caption = draw_averages(config.looks, seeds[0], new("averages.png"))
+        new("summary.md").write_text(page(config, values, compared, collected(looks), caption))
+
+
+def over_reference(first: Mapping[str, BySeed], config: Regression, where: str) -> list[dict[str, str]]:
+    """Rows of the first metric over that of the reference with the same seed."""
+    if config.reference not in first:
+        raise InputError(f"{where}.reference: no arm {config.reference!r}; {suggestion(config.reference, first)}")
+    of = first[config.reference]
+    return [
+        {"arm": arm, "seed": seed, "metric": ratio(config), "value": f"{value / of[seed]:.6g}"}
+        for arm, values in first.items() for seed, value in values.items() if seed in of
+    ]
+
+
+def ratio(config: Regression) -> str:
+    """The name of the first metric over the reference's."""
+    return f"{config.metrics[0]}_over_{config.reference}"
 
 
 def read_costs(task: str) -> dict[tuple[str, str], dict[str, str]]:
@@ -82,13 +107,15 @@ def read_costs(task: str) -> dict[tuple[str, str], dict[str, str]]:
     return {(row["arm"], row["seed"]): {key: row[key] for key in COST} for row in rows}
 
 
-def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], looks: Values) -> str:
+def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], looks: Values, caption: str) -> str:
     """``summary.md``."""
+    metrics = (*config.metrics, ratio(config)) if config.reference else config.metrics
+    floor = f"floor_{config.metrics[0]}"
     lines = [
-        [study.name(arm), *(spread(of[metric]) for metric in config.metrics), spread(of[f"floor_{config.metrics[0]}"])]
+        [study.name(arm), *(spread(of[metric]) if metric in of else "" for metric in metrics), spread(of[floor])]
         for arm, of in values.items()
     ]
-    titles = [study.name(metric) for metric in config.metrics]
+    titles = [study.name(metric) for metric in metrics]
     seeds = len({seed for of in values.values() for seed in of[config.metrics[0]]})
     parts = [
         f"# {config.title}",
@@ -99,6 +126,8 @@ def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], 
         parts += [differences_table(compared, titles[0])]
     if looks:
         parts += looks_table(looks)
+    if caption:
+        parts += [f"![{caption}](averages.png)"]
     parts += ["\n".join(f"- {sentence}" for sentence in config.rests_on)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

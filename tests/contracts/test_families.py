@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,13 +57,16 @@ def data(role: str, system: System) -> dict:
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.uniform(-1, 1, (40, *IMAGES.shape)).astype(np.float32))
     label = torch.arange(40) % 4 - 1
-    if role == "surrogate":
+    if system.space.physical:
         energy, shape = rng.uniform(1, 100, (200, 1)).astype(np.float32), system.space.shape
         cells = rng.exponential(1.0, (200, *shape)) * (rng.random((200, *shape)) < 0.3)
         cells *= energy.reshape(-1, *[1] * len(shape))
+        deposits = torch.from_numpy(cells.astype(np.float32))
+        if role == "refiner":
+            return system.streams(deposits[:100], deposits[100:])
         condition = torch.from_numpy(energy).repeat(1, len(system.space.condition))
         given = {"label": torch.arange(200) % max(1, system.space.classes), "condition": condition}
-        return system.streams(torch.from_numpy(cells.astype(np.float32)), **{name: given[name] for name in system.given})
+        return system.streams(deposits, **{name: given[name] for name in system.given})
     if role == "regressor":
         return system.streams(x, x.flatten(1)[:, :2])
     return system.streams(x, x.flip(0), label) if role == "refiner" else system.streams(x, label)
@@ -79,7 +83,8 @@ def trained(role: str, name: str) -> System:
 def outputs(system: System) -> list[torch.Tensor]:
     """Everything a system can do, with fixed seeds and inputs."""
     generator = torch_generator(0, "test")
-    x = torch.linspace(-1, 1, 5 * 64).reshape(5, *IMAGES.shape)
+    x = torch.linspace(-1, 1, 5 * math.prod(system.space.shape)).reshape(5, *system.space.shape)
+    x = x.abs() if system.space.physical else x
     results = [system.predict(x)] if hasattr(system, "predict") else []
     if isinstance(system, CanSample):
         results.append(system.sample(5, generator))

@@ -12,6 +12,7 @@ from domain.errors import InputError
 from domain.metrics.showers import (
     OBSERVABLES,
     energy_response,
+    estimate_scores,
     features_high,
     features_layers,
     features_low,
@@ -155,6 +156,23 @@ def test_a_response_beside_the_reference_s() -> None:
     told = response_ratios(ours, theirs)
     assert told["bias"] == pytest.approx(0.02, abs=1e-12) and told["sigma_ratio"] == pytest.approx(3, abs=1e-9)
     assert response_ratios(theirs, theirs) == {"bias": 0.0, "sigma_ratio": 1.0}
+
+
+def test_estimates_of_the_energy() -> None:
+    """Bins count alike, however many showers they hold; an edge belongs to the bin above."""
+    truth = np.array([2.0, 2, 10, 10, 10, 10])
+    found = estimate_scores(truth, truth * [1.1, 1.3, 0.9, 1.0, 1.0, 1.1], (1, 10, 20))
+    spread = np.std([110, 130], ddof=1), np.std([90, 100, 100, 110], ddof=1)
+    assert found == pytest.approx(
+        {
+            "sigma_percent": np.sqrt(np.mean(np.square(spread))), "bias_percent": 20,
+            "sigma_percent_1_10": spread[0], "bias_percent_1_10": 20, "sigma_percent_10_20": spread[1], "bias_percent_10_20": 0,
+        }
+    )
+    with pytest.raises(InputError, match="the bin 20 to 30 GeV has 0 showers"):
+        estimate_scores(truth, truth, (1, 20, 30))
+    with pytest.raises(InputError, match="'truth' above 0"):
+        estimate_scores(truth - 2, truth, (1, 20))
 
 
 def test_layer_features_are_the_first_of_the_high_ones() -> None:

@@ -71,6 +71,7 @@ def test_arms_and_seeds(simulated: Path, pipeline: Pipeline, monkeypatch: pytest
     ("old", "new", "message"),
     [
         ("targets: [yaw, pitch]", "targets: [yaw]", "targets' must be"),
+        ("measure: gaze", "measure: energy", "is 'energy', so 'targets' must be one name, and 'bins'"),
         ("measure: gaze", "measure: gaz", "regress.eyes.measure.*did you mean 'gaze'"),
         ("width: 4, epochs", "widht: 4, epochs", "arms.raw.options.widht: unknown key; did you mean 'width'"),
         ("only: 100", "only: 1000", "has 150 samples, an arm asks for 1000"),
@@ -134,6 +135,21 @@ def test_the_table_of_a_study(tmp_path: Path, pipeline: Pipeline) -> None:
     page = Path("studies/eyes/summary.md").read_text()
     assert "| raw | 11.000 ± 1.414 | 16.000 ± 0.000 |" in page
     assert "| refined - raw | -3.000 | -3.000 to -3.000 |" in page and "- Nothing much." in page
+
+
+def test_what_a_table_cannot_show(tmp_path: Path, pipeline: Pipeline) -> None:
+    (tmp_path / "studies/eyes").mkdir(parents=True)
+    (tmp_path / "data/regressed/eyes").mkdir(parents=True)
+    (tmp_path / "data/regressed/eyes/results.csv").write_text(RESULTS)
+    for name, level in (("real", 0), ("raw-0", 200), ("raw-1", 200)):
+        images(tmp_path / f"{name}.h5", level)
+    for old, new, message in (
+        ("title: Eyes", "title: Eyes\n    reference: row", "regression.reference: no arm 'row'; did you mean 'raw'"),
+        ("count: 40", "count: 40, averages: true", "of kind 'image', which has no average picture"),
+    ):
+        (tmp_path / "studies/eyes/params.yaml").write_text(TABLE.replace(old, new))
+        with pytest.raises(SystemExit, match=message):
+            pipeline("evaluate.regression studies/eyes")
 
 
 def test_the_study_of_eyes_is_well_formed() -> None:

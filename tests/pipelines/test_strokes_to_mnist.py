@@ -59,9 +59,9 @@ def tiny(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def commands(content: dict[str, Any]) -> Iterator[str]:
-    """The command lines of its stages, those of a matrix one by one, without ``python -m pipelines.``."""
-    stages = YAML(typ="safe").load(stage.ROOT / STUDY / "dvc.yaml")["stages"]
+def commands(content: dict[str, Any], study: str = STUDY) -> Iterator[str]:
+    """The command lines of a study's stages, those of a matrix one by one, without ``python -m pipelines.``."""
+    stages = YAML(typ="safe").load(stage.ROOT / study / "dvc.yaml")["stages"]
     for each in stages.values():
         lists = {name: content[value[2:-1]] for name, value in each.get("matrix", {}).items()}
         for values in itertools.product(*lists.values()):
@@ -102,7 +102,7 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None], m
     assert found["strokes_to_mnist", "raw", "centre_line_iou", "3"] > 0.9
     summary = Path(STUDY, "summary.md").read_text()
     assert "| refined augmented - raw augmented |" in summary
-    assert "| images | AUC | label agreement [%] | centre-line IoU |" in summary
+    assert "| samples | AUC | label agreement [%] | centre-line IoU |" in summary
 
 
 def test_arms_are_equal_and_what_they_name_is_made() -> None:

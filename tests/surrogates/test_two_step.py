@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from domain.errors import InputError
+from domain.nets.deposits import layer_energies, rank_cells, unrank_cells
 from domain.nets.ranks import RankMap, Trend, break_sticks, join_sticks, mirrors
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
@@ -69,21 +70,22 @@ def test_sampling_leaves_the_global_generator_alone(trained: TwoStep) -> None:
 
 def test_cells_sum_to_the_layer_energies(trained: TwoStep) -> None:
     rank = torch.rand(500, 17, generator=torch_generator(0, "ranks"))
-    energies = trained.layer_energies(showers(500, 1)[0])
+    energies = layer_energies(showers(500, 1)[0], trained.sizes)
     energies[:5, 1] = 0
     expected = energies.sum(1).log()
-    torch.testing.assert_close(trained.layer_energies(trained.unrank_cells(rank, energies, expected)), energies)
-    nearly_empty = trained.unrank_cells(torch.full((500, 17), 1e-6), energies, expected)
-    torch.testing.assert_close(trained.layer_energies(nearly_empty), energies)
+    cells = unrank_cells(trained.cell_ranks, rank, energies, expected)
+    torch.testing.assert_close(layer_energies(cells, trained.sizes), energies)
+    nearly_empty = unrank_cells(trained.cell_ranks, torch.full((500, 17), 1e-6), energies, expected)
+    torch.testing.assert_close(layer_energies(nearly_empty, trained.sizes), energies)
 
 
 def test_ranking_is_undone_by_unranking(trained: TwoStep) -> None:
     x, energy = showers(2000)
     expected = trained.trend(trained.range.scaled(energy))
-    low, high = trained.rank_cells(x, expected)
+    low, high = rank_cells(trained.cell_ranks, x, expected)
     assert torch.equal(low[x > 0], high[x > 0])
     for share in (0.0, 0.5, 0.99):  # a zero stays zero wherever in its interval it falls
-        back = trained.unrank_cells(torch.lerp(low, high, share), trained.layer_energies(x), expected)
+        back = unrank_cells(trained.cell_ranks, torch.lerp(low, high, share), layer_energies(x, trained.sizes), expected)
         assert torch.equal(back > 0, x > 0)
         error = ((back - x).abs() / x.clamp(min=1e-6)).amax(1)
         assert error.quantile(0.9) < 1e-4  # the rest hold a value beyond the interpolated quantiles

@@ -1,0 +1,183 @@
+"""Deposits in the cells of layers, as ranks of shares and back: each layer's share of the total, each cell's of its layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from domain.errors import InputError
+from domain.geometry import CALOGAN
+from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors, normal_score
+
+DARK = 1e-12  # share of the expected total that stands for a layer without energy
+
+Shapes = tuple[tuple[int, int], ...]  # (rows, columns) of each layer
+
+
+def layer_shapes(shapes: Shapes, sample: tuple[int, ...]) -> Shapes:
+    """(rows, columns) of each layer of a sample.
+
+    Args:
+        shapes: as a user gives them; if empty, CaloGAN's for flat samples of as many cells, and one layer for pictures.
+        sample: shape of a sample.
+
+    Raises:
+        InputError: they have another number of cells than a sample.
+    """
+    cells = math.prod(sample)
+    if not shapes:
+        flat = len(sample) == 1
+        shapes = CALOGAN.shapes if flat and cells == CALOGAN.cells else ((math.prod(sample[:-1]), sample[-1]),)
+    if sum(math.prod(shape) for shape in shapes) != cells:
+        raise InputError(
+            f"shapes: have {sum(math.prod(shape) for shape in shapes)} cells, but samples of shape {sample} "
+            f"have {cells}; give the (rows, columns) of each of their layers"
+        )
+    return shapes
+
+
+def layer_energies(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Cells (N, cells) → (N, L), in the same unit; sizes: cells of each layer."""
+    return torch.stack([part.sum(1) for part in x.split(list(sizes), 1)], 1)
+
+
+def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each layer its cells over its energy, (N, size), and the logarithm of that energy, (N,).
+
+    Args:
+        x: cells (N, cells).
+        sizes: cells of each layer.
+        expected: ln(expected total), (N,).
+    """
+    energies = torch.maximum(layer_energies(x, sizes), DARK * expected.exp()[:, None])
+    return [(part / energy[:, None], energy.log()) for part, energy in zip(x.split(list(sizes), 1), energies.unbind(1))]
+
+
+def cell_maps(sizes: Sequence[int], knots: int, quantiles: int) -> nn.ModuleList:
+    """An unfitted :class:`~domain.nets.ranks.RankMap` of the cells of each layer."""
+    return nn.ModuleList(RankMap(size, knots, quantiles) for size in sizes)
+
+
+def fit_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor, turns: Tensor) -> None:
+    """Measure the maps of each layer's shares at its energy.
+
+    Args:
+        maps: of each layer, as :func:`cell_maps` makes them.
+        x: cells (N, cells).
+        expected: ln(expected total), (N,).
+        turns: orders of all cells that are as likely, (T, cells), each layer's cells among themselves, such as
+            :func:`~domain.nets.ranks.mirrors`.
+    """
+    start = 0
+    for ranks, (shares, coordinate) in zip(maps, cell_shares(x, map_sizes(maps), expected)):
+        within = turns[:, start : start + shares.shape[1]] - start
+        ranks.fit(torch.cat([shares[:, turn] for turn in within]), coordinate.repeat(len(turns)))
+        start += shares.shape[1]
+
+
+def rank_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells → lowest and highest rank of each, both (N, cells); expected: ln(expected total), (N,)."""
+    pairs = [ranks.encode(*each) for ranks, each in zip(maps, cell_shares(x, map_sizes(maps), expected))]
+    return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
+
+
+def unrank_cells(maps: nn.ModuleList, ranks: Tensor, energies: Tensor, expected: Tensor) -> Tensor:
+    """Ranks (N, cells) → cells, (N, cells), that sum to the layer energies (N, L)."""
+    parts, darkest = [], DARK * expected.exp()
+    for table, rank, energy in zip(maps, ranks.split(map_sizes(maps), 1), energies.unbind(1)):
+        shares = table.decode(rank, torch.maximum(energy, darkest).log())
+        hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
+        shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
+        parts.append(shares * (energy / shares.sum(1))[:, None])
+    return torch.cat(parts, 1)
+
+
+def map_sizes(maps: nn.ModuleList) -> list[int]:
+    """Cells of each layer."""
+    return [ranks.empty.shape[1] for ranks in maps]
+
+
+class DepositScores(nn.Module):
+    """Normal scores of L − 1 layer shares and of all cells, among deposits of like total; and back.
+
+    A layer's share is of what the layers before it left (:func:`~domain.nets.ranks.break_sticks`), a cell's is of its layer.
+    The total is no score: it passes by.
+
+    Args:
+        shapes: (rows, columns) of each of L layers, in the order of a flat sample.
+        knots, quantiles: of the tables, as :class:`~domain.nets.ranks.RankMap` takes them.
+    """
+
+    order: Tensor  # (L,) which layer is broken off first
+    mirrors: Tensor  # (4, width) orders of the scores that show a mirrored sample
+
+    def __init__(self, shapes: Shapes, knots: int, quantiles: int) -> None:
+        super().__init__()
+        self.sizes = [math.prod(shape) for shape in shapes]
+        layers = len(shapes) - 1
+        self.width = layers + sum(self.sizes)
+        self.layer_ranks = RankMap(layers, knots, quantiles)
+        self.cell_ranks = cell_maps(self.sizes, knots, quantiles)
+        self.register_buffer("order", torch.arange(len(shapes)))
+        same = torch.arange(layers).expand(4, -1)
+        self.register_buffer("mirrors", torch.cat([same, layers + mirrors(shapes)], 1), persistent=False)
+
+    def fit(self, x: Tensor, order: Tensor, mirror: bool) -> None:
+        """Measure the tables; x: deposits (N, cells); order: (L,); mirror: mirrored samples are as likely."""
+        self.order.copy_(order)
+        layers, turns = len(self.sizes) - 1, self.mirrors if mirror else self.mirrors[:1]
+        self.layer_ranks.fit(self._sticks(x), log_total(x))
+        fit_cells(self.cell_ranks, x, log_total(x), turns[:, layers:] - layers)
+
+    def _sticks(self, x: Tensor) -> Tensor:
+        return break_sticks(layer_energies(x, self.sizes), self.order)[:, 1:]
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Deposits (N, cells) → lowest and highest rank, each (N, width) in [0, 1]; equal where there is a deposit."""
+        pairs = self.layer_ranks.encode(self._sticks(x), log_total(x)), rank_cells(self.cell_ranks, x, log_total(x))
+        low, high = (torch.cat(parts, 1) for parts in zip(*pairs))
+        return low, high
+
+    def decode(self, scores: Tensor, total: Tensor) -> Tensor:
+        """Normal scores (N, width) and totals (N,) → deposits (N, cells), at least 0, that sum to the totals."""
+        layers, expected = len(self.sizes) - 1, log_total(total[:, None])
+        ranks = torch.special.ndtr(scores)
+        sticks = self.layer_ranks.decode(ranks[:, :layers], expected)
+        energies = join_sticks(torch.cat([total[:, None], sticks], 1), self.order)
+        return unrank_cells(self.cell_ranks, ranks[:, layers:], energies, expected)
+
+
+def log_total(x: Tensor) -> Tensor:
+    """ln of the sum of deposits (N, cells), (N,); finite for none."""
+    return x.sum(1).clamp(min=torch.finfo(x.dtype).tiny).log()
+
+
+def drawn_scores(low: Tensor, high: Tensor, share: Tensor) -> Tensor:
+    """Normal scores (N, width) of ranks between two bounds; share: (N, width) in [0, 1), where cells without deposit lie."""
+    return normal_score(torch.lerp(low, high, share))
+
+
+def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:
+    """What each layer looks like, (N, 6 L): ln of its share of the total, the deposits' centre and width along rows and
+    along columns in half sides of the layer, and (E₁ − E₂)/(E₁ + E₂) of its two hottest cells.
+
+    Args:
+        x: deposits (N, cells), at least 0.
+        shapes: (rows, columns) of each of L layers.
+    """
+    tiny, total, found = torch.finfo(x.dtype).tiny, x.sum(1), []
+    for part, (rows, columns) in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
+        energy = part.sum(1)
+        weight = part.unflatten(1, (rows, columns)) / torch.maximum(energy, DARK * total).clamp(min=tiny)[:, None, None]
+        found.append((energy / total.clamp(min=tiny)).clamp(min=DARK).log())
+        for along, size in ((weight.sum(2), rows), (weight.sum(1), columns)):
+            place = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=x.device)
+            centre = along @ place
+            spread = (along * (place - centre[:, None]).square()).sum(1)
+            found += [centre, (spread + DARK).sqrt()]
+        first, second = part.topk(2, 1).values.unbind(1) if part.shape[1] > 1 else (energy, torch.zeros_like(energy))
+        found.append((first - second) / (first + second).clamp(min=tiny))
+    return torch.stack(found, 1)
