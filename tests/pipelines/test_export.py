@@ -13,15 +13,23 @@ import torch
 
 from domain import models
 from domain.randomness import torch_generator
+from domain.space import Space
 from domain.surrogates import SURROGATES
-from tests.families import build
+from domain.surrogates.base import TwoStep
+from tests.families import SMALL, build
 
 Pipeline = Callable[[str], None]
+
+
+LAYERS = [[2, 3], [1, 4]]  # rows and columns, where a family takes any: the graph grows with their number
+DETECTOR = Space("shower", (10,), (0.0, 2e5), condition=("energy",), units=("GeV",))
 
 
 def saved(folder: Path, role: str, name: str) -> Path:
     """A model directory; a surrogate has seen a few samples."""
     model = build(role, name)
+    if isinstance(model, TwoStep):
+        model = type(model)(model.Config.parse({**SMALL[name], "shapes": LAYERS}, name), DETECTOR)
     if role == "surrogate":
         generator, shape = torch_generator(0, "samples"), model.space.shape
         condition = 1 + 99 * torch.rand(300, len(model.space.condition), generator=generator)
