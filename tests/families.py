@@ -16,7 +16,7 @@ TURNED = Space("image", (1, 8, 8), (0.0, 16.0), condition=("yaw", "pitch"), unit
 ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 
 SPACES = {"lagan": JETS, "shower_matching": SHOWERS, "shower_simgan": SHOWERS}  # where a family's samples are not its role's
-TWO_STEP = {"knots": 4, "splines": 1, "splines_width": 8, "batch": 16}
+TWO_STEP = {"knots": 4, "splines": 2, "splines_width": 8, "batch": 16}
 PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
 SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
@@ -58,6 +58,7 @@ SMALL = {  # where the published networks are large; family/variant for what par
     "cvae/quadrants": {"given": "quadrants", "latent": 4, "hidden": [16, 8], "batch": 16, "warm_up": 2},
     "pca": {"latent": 5},
     "kmeans": {"clusters": 8},
+    "copula": {**TWO_STEP},
     "flow": {**TWO_STEP, "couplings": 2, "width": 16},
     "flow_matching": {**TWO_STEP, "blocks": 1, "width": 16, "steps": 2},
     "vae_flow": {**TWO_STEP, "latent": 4, "width": 16, "couplings": 1, "couplings_width": 8},

@@ -84,15 +84,37 @@ def rank_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor) -> tuple[Tensor
     return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
 
 
-def unrank_cells(maps: nn.ModuleList, ranks: Tensor, energies: Tensor, expected: Tensor) -> Tensor:
-    """Ranks (N, cells) → cells, (N, cells), that sum to the layer energies (N, L)."""
+def unrank_cells(maps: nn.ModuleList, ranks: Tensor, energies: Tensor, expected: Tensor, least: Tensor) -> Tensor:
+    """Ranks → cells, both (N, cells).
+
+    Args:
+        maps: of each layer, as :func:`cell_maps` makes them.
+        ranks: (N, cells) in [0, 1].
+        energies: of each layer, (N, L); its cells sum to it.
+        expected: ln(expected total), (N,).
+        least: a detector's threshold: no hit is below it unless its layer has too little energy for all hits.
+    """
     parts, darkest = [], DARK * expected.exp()
     for table, rank, energy in zip(maps, ranks.split(map_sizes(maps), 1), energies.unbind(1)):
         shares = table.decode(rank, torch.maximum(energy, darkest).log())
         hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
         shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
-        parts.append(shares * (energy / shares.sum(1))[:, None])
+        parts.append(shared_out(shares, energy, least))
     return torch.cat(parts, 1)
+
+
+def shared_out(shares: Tensor, energy: Tensor, least: Tensor) -> Tensor:
+    """Cells (N, size) in proportion to shares, with sums ``energy``, (N,), and hits not below ``least``, nor their mean."""
+    hit, energy = (shares > 0).to(shares), energy[:, None]
+    floor = hit * torch.minimum(least, energy / hit.sum(1, keepdim=True))
+    above = (shares * (energy / shares.sum(1, keepdim=True)) - floor).clamp(min=0)
+    left = energy - floor.sum(1, keepdim=True)
+    return floor + above * (left.clamp(min=0) / above.sum(1, keepdim=True).clamp(min=torch.finfo(above.dtype).tiny))
+
+
+def least_deposit(x: Tensor) -> Tensor:
+    """The smallest deposit above 0, a scalar; 0 if there is none."""
+    return torch.where(x > 0, x, torch.inf).min().nan_to_num(posinf=0.0)
 
 
 def map_sizes(maps: nn.ModuleList) -> list[int]:
@@ -112,6 +134,7 @@ class DepositScores(nn.Module):
     """
 
     order: Tensor  # (L,) which layer is broken off first
+    least: Tensor  # () the smallest deposit above 0
     mirrors: Tensor  # (4, width) orders of the scores that show a mirrored sample
 
     def __init__(self, shapes: Shapes, knots: int, quantiles: int) -> None:
@@ -122,12 +145,14 @@ class DepositScores(nn.Module):
         self.layer_ranks = RankMap(layers, knots, quantiles)
         self.cell_ranks = cell_maps(self.sizes, knots, quantiles)
         self.register_buffer("order", torch.arange(len(shapes)))
+        self.register_buffer("least", torch.zeros(()))
         same = torch.arange(layers).expand(4, -1)
         self.register_buffer("mirrors", torch.cat([same, layers + mirrors(shapes)], 1), persistent=False)
 
     def fit(self, x: Tensor, order: Tensor, mirror: bool) -> None:
         """Measure the tables; x: deposits (N, cells); order: (L,); mirror: mirrored samples are as likely."""
         self.order.copy_(order)
+        self.least.copy_(least_deposit(x))
         layers, turns = len(self.sizes) - 1, self.mirrors if mirror else self.mirrors[:1]
         self.layer_ranks.fit(self._sticks(x), log_total(x))
         fit_cells(self.cell_ranks, x, log_total(x), turns[:, layers:] - layers)
@@ -147,7 +172,7 @@ class DepositScores(nn.Module):
         ranks = torch.special.ndtr(scores)
         sticks = self.layer_ranks.decode(ranks[:, :layers], expected)
         energies = join_sticks(torch.cat([total[:, None], sticks], 1), self.order)
-        return unrank_cells(self.cell_ranks, ranks[:, layers:], energies, expected)
+        return unrank_cells(self.cell_ranks, ranks[:, layers:], energies, expected, self.least)
 
 
 def log_total(x: Tensor) -> Tensor:
@@ -169,15 +194,32 @@ def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:
         shapes: (rows, columns) of each of L layers.
     """
     tiny, total, found = torch.finfo(x.dtype).tiny, x.sum(1), []
-    for part, (rows, columns) in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
+    for part, shape in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
         energy = part.sum(1)
-        weight = part.unflatten(1, (rows, columns)) / torch.maximum(energy, DARK * total).clamp(min=tiny)[:, None, None]
         found.append((energy / total.clamp(min=tiny)).clamp(min=DARK).log())
-        for along, size in ((weight.sum(2), rows), (weight.sum(1), columns)):
-            place = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=x.device)
-            centre = along @ place
-            spread = (along * (place - centre[:, None]).square()).sum(1)
-            found += [centre, (spread + DARK).sqrt()]
+        for centre, variance in _profiles(part, torch.maximum(energy, DARK * total), shape):
+            found += [centre, (variance + DARK).sqrt()]
         first, second = part.topk(2, 1).values.unbind(1) if part.shape[1] > 1 else (energy, torch.zeros_like(energy))
         found.append((first - second) / (first + second).clamp(min=tiny))
     return torch.stack(found, 1)
+
+
+def hits_and_widths(x: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Of each layer how many cells are hit, and the deposits' width along rows and along columns in half sides of the
+    layer, each (N, 3), at least 0; the same however a layer is mirrored. Arguments as :func:`layer_moments` takes them.
+    """
+    found = []
+    for part, shape in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
+        (_, tall), (_, wide) = _profiles(part, part.sum(1), shape)
+        found.append(torch.stack([(part > 0).sum(1).to(x), tall.sqrt(), wide.sqrt()], 1))
+    return found
+
+
+def _profiles(part: Tensor, energy: Tensor, shape: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
+    """Centre and variance, (N,) each, along rows, then along columns; part: cells (N, size); energy: their sum, (N,)."""
+    weight, found = part.unflatten(1, shape) / energy.clamp(min=torch.finfo(part.dtype).tiny)[:, None, None], []
+    for along, size in zip((weight.sum(2), weight.sum(1)), shape):
+        place = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=part.device)
+        centre = along @ place
+        found.append((centre, (along * (place - centre[:, None]).square()).sum(1)))
+    return found

@@ -139,29 +139,3 @@ class RankMap(nn.Module):
         )
         value = torch.lerp(log0, log1, (level - below) / (above - below)).exp()
         return torch.where(rank >= empty, value, 0.0)
-
-
-class Trend(nn.Module):
-    """What total the conditions lead one to expect: ln(total) as a polynomial of second degree in C conditions."""
-
-    def __init__(self, conditions: int) -> None:
-        super().__init__()
-        pairs = torch.triu_indices(conditions, conditions)
-        self.register_buffer("pairs", pairs, persistent=False)
-        self.register_buffer("weights", torch.zeros(1 + conditions + pairs.shape[1]))
-
-    def terms(self, context: Tensor) -> Tensor:
-        """context: (N, C) → 1, the conditions, and their products, (N, 1 + C + C (C + 1) / 2)."""
-        products = context[:, self.pairs[0]] * context[:, self.pairs[1]]
-        return torch.cat([torch.ones_like(context[:, :1]), context, products], 1)
-
-    def fit(self, total: Tensor, context: Tensor) -> None:
-        """Least squares; total: (N,), of which those above 0 count; context: (N, C)."""
-        seen = total > 0
-        terms = self.terms(context[seen]).double()
-        solved = torch.linalg.lstsq(terms, total[seen].double().log()[:, None], driver="gelsd")
-        self.weights.copy_(solved.solution[:, 0])
-
-    def forward(self, context: Tensor) -> Tensor:
-        """context: (N, C) → ln(expected total), (N,)."""
-        return self.terms(context) @ self.weights

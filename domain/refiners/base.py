@@ -13,13 +13,13 @@ from torch import Tensor
 
 from domain.config import Config, Count, Range
 from domain.errors import InputError
+from domain.nets.copula import power
 from domain.nets.deposits import DepositScores, drawn_scores, layer_energies, layer_shapes
 from domain.space import Space
 from domain.system import Player, Stream, System
 
 LAST, WON, LOST = 0.25, 0.99, 0.4
 """Alarms: the share of the training that they look at, and the critic's accuracy."""
-TINY = 1e-6  # least eigenvalue of a correlation matrix
 
 
 def source_labels(simulated: Tensor, label: Tensor | None, classes: int) -> Tensor:
@@ -200,9 +200,3 @@ def transport(covariance: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """The symmetric A with A S A = S′ for covariances S and S′, (D, D) each."""
     root, inverse = power(covariance, 0.5), power(covariance, -0.5)
     return inverse @ power(root @ wanted @ root, 0.5) @ inverse
-
-
-def power(matrix: np.ndarray, exponent: float) -> np.ndarray:
-    """A power of a symmetric matrix without negative eigenvalues, (D, D)."""
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.maximum(values, TINY) ** exponent) @ vectors.T

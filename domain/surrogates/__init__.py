@@ -13,6 +13,7 @@ from domain.table import Table
 SURROGATES: Table[type[System]] = Table(
     __name__,
     calogan="calogan.CaloGAN",
+    copula="copula.Copula",
     flow="flow.Flow",
     flow_matching="flow_matching.FlowMatching",
     lagan="lagan.LAGAN",

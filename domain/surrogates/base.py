@@ -1,10 +1,13 @@
 """What surrogates of deposits share: their conditions, and the map from samples to scores, in two steps.
 
-Layer energies come first, then cells: CaloFlow's split (Krause and Shih 2021, arXiv 2106.05285). Before
-any network, :class:`RankMap` takes out what one number explains: each value is replaced by its normal
-score among training values at like energy. A cell that is always hit then shows its spread about its
-mean, and a cell that is seldom hit is empty just as often as it should be. What is left for a network
-is how the cells depend on one another.
+Layer energies come first, then cells: CaloFlow's split (Krause and Shih 2021, arXiv 2106.05285). With the energies comes
+how many cells of a layer are hit and how wide they lie: of hundreds of cells, each almost independent of any other, these
+few sums say what they do together.
+
+Before any network, two things are measured. :class:`RankMap` takes out what one number explains: each value is replaced by
+its normal score among training values at like energy. A cell that is always hit then shows its spread about its mean, and a
+cell that is seldom hit is empty just as often as it should be. :class:`NormalCopula` takes out what means and a covariance
+explain of how the cells depend on one another. What is left for a network is the rest.
 
 No unit is read: totals are compared with what the conditions lead one to expect (:class:`Trend`), cells
 with their layer. So a sample may be of any deposits, in any unit, given any conditions.
@@ -22,14 +25,28 @@ from torch import Tensor, nn
 
 from domain.config import Config, Count, Range
 from domain.errors import InputError
-from domain.nets.deposits import cell_maps, fit_cells, layer_energies, layer_shapes, rank_cells, unrank_cells
-from domain.nets.ranks import RankMap, Trend, break_sticks, join_sticks, mirrors, normal_score
+from domain.nets.copula import NormalCopula
+from domain.nets.deposits import (
+    DARK,
+    cell_maps,
+    fit_cells,
+    hits_and_widths,
+    layer_energies,
+    layer_shapes,
+    least_deposit,
+    rank_cells,
+    unrank_cells,
+)  # fmt: skip
+from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors, normal_score
+from domain.nets.trend import Trend
+from domain.randomness import torch_generator
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 DRAWN = 8192  # samples drawn at once
 DECADE = 10.0  # a factor
 BEYOND = 0.05  # of the training range, by which samples not learned from may lie outside
+SHAPES = 3  # numbers a layer that say how its cells lie: hits, and two widths
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class TwoStepConfig(Config):
             both middle axes of a layer.
         knots: energies at which values are ranked.
         quantiles: points of each distribution that a rank is read from.
-        splines: autoregressive rational-quadratic splines of the layers' flow (Durkan et al. 2019, arXiv 1906.04032).
+        splines: couplings by rational-quadratic splines of the layers' flow (Durkan et al. 2019, arXiv 1906.04032).
         splines_width: units in each of the two hidden layers of a spline transform.
         batch: samples in each step.
         layers_optimiser, cells_optimiser: of the two steps.
@@ -55,7 +72,7 @@ class TwoStepConfig(Config):
     mirror: bool = True
     knots: Annotated[int, Range(2)] = 16
     quantiles: Annotated[int, Range(2)] = 33
-    splines: Count = 3
+    splines: Annotated[int, Range(2)] = 6
     splines_width: Count = 64
     batch: Count = 256
     layers_optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
@@ -126,16 +143,18 @@ class ConditionRange(nn.Module):
 
 
 class TwoStep(System):
-    """Draws deposits given their conditions, and their class where there are classes: layer energies, then cells.
+    """Draws deposits given their conditions, and their class where there are classes: layers, then cells.
 
-    A family adds the network ``cells`` and says how it learns the cells' scores, (N, cells), given a
-    context, (N, C + L), which is what samples are given, C numbers, and the scores of L layers
-    (:meth:`cells_terms`), and how normal numbers become such scores (:meth:`cell_scores`).
+    A family adds the network ``cells`` and says how it learns the cells' scores, less what their copula explains,
+    (N, cells), given a context, (N, C + 4 L), which is what samples are given, C numbers, and the scores of L layers: of
+    their energies, and of the hits and widths of each (:meth:`cells_terms`); and how normal numbers become such scores
+    (:meth:`cell_scores`).
     """
 
     averaged = ("layers", "cells")
 
     order: Tensor  # (L,) how layers are broken off the total; the hottest takes the rest
+    least: Tensor  # () the smallest deposit above 0
 
     def __init__(self, config: TwoStepConfig, space: Space) -> None:
         super().__init__()
@@ -152,14 +171,18 @@ class TwoStep(System):
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.range = ConditionRange(space if config.conditional else replace(space, condition=(), units=()))
         count, conditions = len(self.sizes), len(self.range.names) + space.classes
-        self.cell_count, self.context_width = sum(self.sizes), conditions + count
+        self.layer_width, self.cell_count = (1 + SHAPES) * count, sum(self.sizes)
+        self.context_width = conditions + self.layer_width
         self.layers = zuko.flows.NSF(
-            count, conditions, transforms=config.splines, hidden_features=[config.splines_width] * 2
-        )
+            self.layer_width, conditions, transforms=config.splines, passes=2, randperm=True,
+            hidden_features=[config.splines_width] * 2,
+        )  # fmt: skip
         self.trend = Trend(conditions)
         self.layer_ranks = RankMap(count, config.knots, config.quantiles)
         self.cell_ranks = cell_maps(self.sizes, config.knots, config.quantiles)
+        self.copula = NormalCopula(self.cell_count, self.context_width)
         self.register_buffer("order", torch.arange(count))
+        self.register_buffer("least", torch.zeros(()))
         self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
         self.players = (
             Player("layers", ("layers",), self.layers_terms, config.layers_optimiser),
@@ -167,11 +190,11 @@ class TwoStep(System):
         )
 
     def cells_terms(self, score: Tensor, context: Tensor, noise: Noise) -> Terms:
-        """What the cells' network minimises; score: (N, cells); context: (N, C + L)."""
+        """What the cells' network minimises; score: (N, cells); context: (N, C + 4 L)."""
         raise NotImplementedError
 
     def cell_scores(self, z: Tensor, context: Tensor) -> Tensor:
-        """z: normal numbers (N, ``cell_latent``); context: (N, C + L) → scores (N, cells)."""
+        """z: normal numbers (N, ``cell_latent``); context: (N, C + 4 L) → scores (N, cells)."""
         raise NotImplementedError
 
     @property
@@ -198,7 +221,7 @@ class TwoStep(System):
 
     @torch.no_grad()
     def streams(self, x: Tensor, condition: Tensor | None = None, label: Tensor | None = None) -> dict[str, Stream]:
-        """Fit the data map and rank the samples; what :attr:`given` names is needed.
+        """Fit the data map and score the samples; what :attr:`given` names is needed.
 
         Args:
             x: deposits, (N, *shape), at least 0.
@@ -216,12 +239,33 @@ class TwoStep(System):
         context = self.context(condition, label)
         self.trend.fit(energies.sum(1), context)
         self.order.copy_(energies.mean(0).argsort())
+        self.least.copy_(least_deposit(x))
         sticks, expected = self._sticks(energies, context)
         self.layer_ranks.fit(sticks, expected)
         turns = self.mirrors if self.config.mirror else self.mirrors[:1]
         fit_cells(self.cell_ranks, x, expected, turns)
-        tensors = (context, *self.layer_ranks.encode(sticks, expected), *rank_cells(self.cell_ranks, x, expected))
-        return {"simulated": Stream(tensors, self.config.batch)}
+        pairs = zip(self.layer_ranks.encode(sticks, expected), self._shapes(x, energies, expected))
+        low, high = (torch.cat(parts, 1) for parts in pairs)
+        generator = torch_generator(0, "scores", device=x.device)  # of what is empty
+        layers = normal_score(torch.lerp(low, high, torch.rand(low.shape, generator=generator, device=x.device)))
+        context = torch.cat([context, layers], 1)
+        cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected), context, turns, generator)
+        return {"simulated": Stream((context, cells), self.config.batch)}
+
+    def _shapes(self, x: Tensor, energies: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest rank of each layer's hits and widths among those of like energy, (N, 3 L) each.
+
+        A number of hits has all the ranks up to the next.
+        """
+        one, lows, highs = torch.tensor([1.0, 0.0, 0.0], device=x.device), [], []
+        coordinates = torch.maximum(energies, DARK * expected.exp()[:, None]).log()
+        for shape, coordinate in zip(hits_and_widths(x, self.shapes), coordinates.unbind(1)):
+            ranks = RankMap(SHAPES, self.config.knots, self.config.quantiles).to(x.device)
+            ranks.fit(shape + one / 2, coordinate)
+            (low, high), (above, _) = ranks.encode(shape, coordinate), ranks.encode(shape + one, coordinate)
+            lows.append(low)
+            highs.append(torch.where(one > 0, above, high))
+        return torch.cat(lows, 1), torch.cat(highs, 1)
 
     def _sticks(self, energies: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Layer energies (N, L) → the total over the expected one, and shares; ln(expected total), (N,)."""
@@ -236,25 +280,21 @@ class TwoStep(System):
     # Training.
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
+        """Of each sample of the cells' batch, how it is mirrored."""
         size, place = self.config.batch, generator.device
-        draws = {"layers": torch.rand(size, len(self.sizes), generator=generator, device=place)}
-        if player.name == "cells":
-            draws["cells"] = torch.rand(size, self.cell_count, generator=generator, device=place)
-            draws["mirror"] = torch.randint(4, (size,), generator=generator, device=place)
-        return draws
+        mirror = self.config.mirror and player.name == "cells"
+        return {"mirror": torch.randint(4, (size,), generator=generator, device=place)} if mirror else {}
 
     def layers_terms(self, batch: Batch, noise: Noise) -> Terms:
-        """−ln q(layer scores | conditions) a layer, in nats."""
-        context, low, high, _, _ = batch["simulated"]
+        """−ln q(layer scores | conditions) a score, in nats."""
+        context, _ = batch["simulated"]
+        given, score = context.split([context.shape[1] - self.layer_width, self.layer_width], 1)
         with torch.autocast(context.device.type, enabled=False):  # a spline's bins need float32
-            score = normal_score(torch.lerp(low, high, noise["layers"]))
-            return {"layers": -self.layers(context).log_prob(score).mean() / score.shape[1]}
+            return {"layers": -self.layers(given).log_prob(score).mean() / self.layer_width}
 
     def scores_terms(self, batch: Batch, noise: Noise) -> Terms:
-        """A family's own terms on the scores of cells; empty cells fall anywhere below their probability."""
-        context, *layers, low, high = batch["simulated"]
-        context = torch.cat([context, normal_score(torch.lerp(*layers, noise["layers"]))], 1)
-        score = normal_score(torch.lerp(low, high, noise["cells"]))
+        """A family's own terms on the scores of cells."""
+        context, score = batch["simulated"]
         if self.config.mirror:
             score = score.gather(1, self.mirrors[noise["mirror"]])
         return self.cells_terms(score, context, noise)
@@ -286,18 +326,19 @@ class TwoStep(System):
         return torch.cat(parts)
 
     def latent(self, count: int, generator: torch.Generator) -> Tensor:
-        """The normal numbers that samples are made of, (count, L + ``cell_latent``)."""
-        width = len(self.sizes) + self.cell_latent
+        """The normal numbers that samples are made of, (count, 4 L + ``cell_latent``)."""
+        width = self.layer_width + self.cell_latent
         return torch.randn(count, width, generator=generator, device=generator.device)
 
     def render(self, z: Tensor, condition: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """Samples (N, *shape) as a function of :meth:`latent` numbers and of what :attr:`given` names."""
         context = self.context(condition, label)
         expected = self.trend(context)
-        z_layers, z_cells = z.split([len(self.sizes), self.cell_latent], 1)
+        z_layers, z_cells = z.split([self.layer_width, self.cell_latent], 1)
         layers = self.layers(context).transform.inv(z_layers)
-        cells = self.cell_scores(z_cells, torch.cat([context, layers], 1))
-        x = unrank_cells(self.cell_ranks, torch.special.ndtr(cells), self.unrank_layers(layers, expected), expected)
+        energies, context = self.unrank_layers(layers[:, : len(self.sizes)], expected), torch.cat([context, layers], 1)
+        cells = torch.special.ndtr(self.copula(self.cell_scores(z_cells, context), context))
+        x = unrank_cells(self.cell_ranks, cells, energies, expected, self.least)
         return x.unflatten(1, self.space.shape)
 
 

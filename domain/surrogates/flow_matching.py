@@ -1,10 +1,10 @@
 """Conditional flow matching for the cells (Lipman et al. 2022, arXiv 2210.02747), in few steps.
 
 A network learns the velocity that carries normal noise z into scores x along x_t = cos(πt/2) z + sin(πt/2) x,
-the trigonometric interpolant of Albergo and Vanden-Eijnden (2022, arXiv 2209.15571). Scores are normal one by
-one, and on this path independent normal numbers do not move at all: the velocity carries only how cells depend
-on one another, so it is small and smooth, and a few steps of the midpoint rule follow it. How samples become
-scores is in ``base.py``.
+the trigonometric interpolant of Albergo and Vanden-Eijnden (2022, arXiv 2209.15571). What the copula leaves is normal
+number by number and uncorrelated, and on this path independent normal numbers do not move at all: the velocity carries
+only what means and a covariance do not explain, so it is small and smooth, and a few steps of the midpoint rule follow it.
+How samples become scores is in ``base.py``.
 """
 
 from __future__ import annotations

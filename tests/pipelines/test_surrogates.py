@@ -18,7 +18,7 @@ Pipeline = Callable[[str], None]
 PARAMS = """
 surrogate:
   flow:
-    model: {shapes: [[3, 4]], mirror: false, knots: 4, splines: 1, splines_width: 8, couplings: 2, width: 8, batch: 32}
+    model: {shapes: [[3, 4]], mirror: false, knots: 4, splines: 2, splines_width: 8, couplings: 2, width: 8, batch: 32}
     budget: {steps: 20, average: 0.9, precision: float32}
     seeds: [3, 5]
 evaluate:
@@ -39,7 +39,7 @@ simulate:
   gamma: {simulator: gflash, options: {scoring: total, particle: gamma, energy: [20, 60]}, count: 500}
 surrogate:
   flow:
-    model: &small {knots: 4, splines: 1, splines_width: 8, couplings: 2, width: 8, batch: 32}
+    model: &small {knots: 4, splines: 2, splines_width: 8, couplings: 2, width: 8, batch: 32}
     budget: &budget {steps: 5, average: 0.9, precision: float32}
     held_out: 300
     seeds: [0]
@@ -63,7 +63,7 @@ evaluate:
 JETS = """
 surrogate:
   flow:
-    model: {conditional: false, mirror: false, knots: 2, splines: 1, splines_width: 8, couplings: 2, width: 8, batch: 32}
+    model: {conditional: false, mirror: false, knots: 2, splines: 2, splines_width: 8, couplings: 2, width: 8, batch: 32}
     budget: {steps: 5, average: 0.9, precision: float32}
     held_out: 440
     seeds: [0]
