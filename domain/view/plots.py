@@ -55,6 +55,8 @@ def _histogram(upper: Axes, lower: Axes, panel: Panel) -> None:
         lower.stairs(np.where(np.isfinite(ratio), ratio, np.nan), edges, baseline=None, color=COLOURS[k - 1])
     lower.axhline(1, color=INK, linewidth=0.7)
     lower.set(ylim=(0.5, 1.5), xlim=upper.get_xlim(), xlabel=label, ylabel="ratio")
+    for axes in (upper, lower):
+        axes.locator_params(axis="x", nbins=5)
     upper.set(yticks=[], xticklabels=[])
 
 
