@@ -68,11 +68,11 @@ def main(arguments: argparse.Namespace) -> None:
     if not arguments.models:
         raise InputError("data/surrogates: holds no model; run `dvc repro`, or name model directories")
     found = places()
-    print(f"{processor()}\n{'GeV':>4} {'':24}{'':12}{'batch':>7}{'ms a shower':>14}{'cascade over it':>17}")
+    print(f"{processor()}\n{'GeV':>4} {'':32}{'':12}{'batch':>7}{'ms a shower':>14}{'cascade over it':>17}")
     for energy in arguments.energies:
         torch.set_num_threads(1)
         slow = milliseconds_each(cascade(energy), max(1, int(MOST / energy)))
-        print(f"{energy:4g} {'cascade':24}{'one thread':12}{'':>7}{slow:14.3f}")
+        print(f"{energy:4g} {'cascade':32}{'one thread':12}{'':>7}{slow:14.3f}")
         line(energy, "gflash", "one thread", 100, milliseconds_each(gflash(energy), 100), slow)
         for directory in arguments.models:
             model = models.load(directory)
@@ -82,12 +82,17 @@ def main(arguments: argparse.Namespace) -> None:
                 torch.set_num_threads(threads)
                 make = surrogate(model, energy, place)
                 for batch in arguments.batches:
-                    line(energy, Path(directory).name, where, batch, milliseconds_each(make, batch), slow)
+                    line(energy, named(Path(directory)), where, batch, milliseconds_each(make, batch), slow)
+
+
+def named(folder: Path) -> str:
+    """A model's folder, and where that is the number of a seed, the one around it."""
+    return f"{folder.parent.name}/{folder.name}" if folder.name.isdigit() else folder.name
 
 
 def line(energy: float, name: str, where: str, batch: int, milliseconds: float, slow: float) -> None:
     """One row of the table."""
-    print(f"{energy:4g} {name:24}{where:12}{batch:7}{milliseconds:14.3f}{slow / milliseconds:16.0f}×", flush=True)
+    print(f"{energy:4g} {name:32}{where:12}{batch:7}{milliseconds:14.3f}{slow / milliseconds:16.0f}×", flush=True)
 
 
 if __name__ == "__main__":
