@@ -116,15 +116,16 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def scratch(out: Path, *content: Any) -> Iterator[Path]:
-    """A folder for checkpoints of one output; removed when the block ends without an error.
+def scratch(out: Path, *content: Any, keep: bool = False) -> Iterator[Path]:
+    """A folder for checkpoints of one output; removed when the block ends without an error, unless it is to be kept.
 
     A run that is killed finds it again; a run of other content or other code does not.
     """
     folder = SCRATCH / f"{out.name}-{key(*content, code=['domain', 'pipelines'])}"
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    shutil.rmtree(folder)
+    if not keep:
+        shutil.rmtree(folder)
 
 
 def sources(*files: Path) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from domain.nets.ranks import normal_score
+from domain.nets.ranks import drawn_scores, normal_score
 from domain.nets.trend import ROWS, Quadratic
 
 SWEEPS = 12  # of drawing empty values, each followed by a fit
@@ -46,7 +46,7 @@ class NormalCopula(nn.Module):
             generator: draws the scores of empty values.
         """
         least, most = normal_score(low), normal_score(high)
-        scores = normal_score(torch.lerp(low, high, torch.rand(low.shape, generator=generator, device=low.device)))
+        scores = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=low.device))
         covariance = self._measure(scores, given, turns)
         for _ in range(SWEEPS):
             precision = torch.from_numpy(power(covariance, -1.0)).to(scores)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from domain.errors import InputError
 from domain.geometry import CALOGAN
-from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors, normal_score
+from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors
 
 DARK = 1e-12  # share of the expected total that stands for a layer without energy
 
@@ -178,11 +178,6 @@ class DepositScores(nn.Module):
 def log_total(x: Tensor) -> Tensor:
     """ln of the sum of deposits (N, cells), (N,); finite for none."""
     return x.sum(1).clamp(min=torch.finfo(x.dtype).tiny).log()
-
-
-def drawn_scores(low: Tensor, high: Tensor, share: Tensor) -> Tensor:
-    """Normal scores (N, width) of ranks between two bounds; share: (N, width) in [0, 1), where cells without deposit lie."""
-    return normal_score(torch.lerp(low, high, share))
 
 
 def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:

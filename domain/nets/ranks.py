@@ -49,6 +49,11 @@ def normal_score(rank: Tensor) -> Tensor:
     return torch.special.ndtri(rank.clamp(EDGE, 1 - EDGE))
 
 
+def drawn_scores(low: Tensor, high: Tensor, share: Tensor) -> Tensor:
+    """Normal scores of ranks between two bounds, (N, D) each; share: (N, D) in [0, 1), how far from the lower to the upper."""
+    return normal_score(torch.lerp(low, high, share))
+
+
 def bracket(x: Tensor, points: Tensor) -> Tensor:
     """Which of the points, (Q,) rising, is the first not below x, at least the second and at most the last; like x.
 

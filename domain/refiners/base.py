@@ -14,7 +14,8 @@ from torch import Tensor
 from domain.config import Config, Count, Range
 from domain.errors import InputError
 from domain.nets.copula import power
-from domain.nets.deposits import DepositScores, drawn_scores, layer_energies, layer_shapes
+from domain.nets.deposits import DepositScores, layer_energies, layer_shapes
+from domain.nets.ranks import drawn_scores
 from domain.space import Space
 from domain.system import Player, Stream, System
 

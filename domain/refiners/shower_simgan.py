@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from domain.config import Config, Count, Natural, NonNegative
-from domain.nets.deposits import drawn_scores, layer_moments, log_total
+from domain.nets.deposits import layer_moments, log_total
 from domain.nets.mlp import mlp
 from domain.nets.pool import ImagePool
+from domain.nets.ranks import drawn_scores
 from domain.objectives.adversarial import COSTS
 from domain.refiners.base import DepositConfig, DepositRefiner, critic_alarms, critic_first
 from domain.space import Space

@@ -37,7 +37,7 @@ from domain.nets.deposits import (
     rank_cells,
     unrank_cells,
 )  # fmt: skip
-from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors, normal_score
+from domain.nets.ranks import RankMap, break_sticks, drawn_scores, join_sticks, mirrors
 from domain.nets.trend import Trend
 from domain.randomness import torch_generator
 from domain.space import Space
@@ -247,7 +247,7 @@ class TwoStep(System):
         pairs = zip(self.layer_ranks.encode(sticks, expected), self._shapes(x, energies, expected))
         low, high = (torch.cat(parts, 1) for parts in pairs)
         generator = torch_generator(0, "scores", device=x.device)  # of what is empty
-        layers = normal_score(torch.lerp(low, high, torch.rand(low.shape, generator=generator, device=x.device)))
+        layers = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=x.device))
         context = torch.cat([context, layers], 1)
         cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected), context, turns, generator)
         return {"simulated": Stream((context, cells), self.config.batch)}

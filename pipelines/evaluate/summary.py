@@ -52,7 +52,7 @@ def page(
     parts = list(dict.fromkeys(part for parts in measured.values() for part in parts))
     told = {f"auc_{name}": (label, 1.0, 3) for name, label in kind.tests.items()} | dict(TOLD)
     text = (
-        f"Mean ± standard deviation over seeds, {seeds} of them; up to {count:,} drawn samples against as many of the simulator, given "
+        f"Mean ± standard deviation over seeds, up to {seeds} of them; up to {count:,} drawn samples against as many of the simulator, given "
         "the same. The floor is other samples of the simulator, where only the judge has seeds: 0.5 is the AUC of what cannot "
         "be told apart, and half of what copies nothing is nearer to the training samples than held-out samples are."
     )
@@ -76,10 +76,10 @@ def compared(measured: Measured, part: tuple[str, str], columns: Mapping[str, Co
     seen = {name: values for name, values in seen.items() if values}
     known = [metric for metric in columns if any(metric in values[0] for values in seen.values())]
     lines = [
-        [study.name(name), *(spread([each[metric] for each in values], *columns[metric][1:]) for metric in known)]
+        [study.name(name), f"{len(values)}", *(spread([each[metric] for each in values], *columns[metric][1:]) for metric in known)]
         for name, values in seen.items()
     ]
-    return study.table(("surrogate", *(columns[metric][0] for metric in known)), lines)
+    return study.table(("surrogate", "seeds", *(columns[metric][0] for metric in known)), lines)
 
 
 def separations(measured: Measured, part: tuple[str, str], labels: Mapping[str, str]) -> str:

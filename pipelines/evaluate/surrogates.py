@@ -7,12 +7,16 @@ is compared with, the other half stands as the surrogate ``floor``. Writes into 
 (surrogate, particle, seed, metric, value, the range of conditions, and where it was judged), ``summary.md``, and
 of each group of samples ``observables.svg``, ``averages.png`` and, where there is one, ``response.svg``; of
 several groups their names are added, as in ``averages-gamma.png``.
+
+What is measured is kept until the table is whole, so the same command goes on where a killed run stopped. With
+``--only`` some surrogates are measured ahead, such as while others still learn, and nothing is written.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +24,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from domain import models
 from domain.config import Config, Count, Natural
 from domain.errors import InputError
+from domain.files import whole_file
 from domain.metrics.two_sample import CaloChallengeJudge, Judge
 from domain.randomness import torch_generator
 from domain.samples import SampleFile, Samples
@@ -39,6 +45,7 @@ from pipelines.evaluate.summary import Measured, page
 FLOOR, ALL = "floor", "all"
 COLUMNS = ("surrogate", "particle", "seed", "metric", "value", "range")
 BATCH = 1000  # samples drawn at once
+UNREAD = ("title", "seeds", "fewer", "drawn", "rests_on")  # parameters that change no figure
 WINDOW_BINS = 4  # of energy, within a window
 
 
@@ -76,6 +83,7 @@ class Surrogates(Config):
         surrogates: name → folder with one model directory a seed.
         simulators: rivals that make showers of given energies: name in domain/simulators → options.
         seeds: of the models, and of what each draws.
+        fewer: surrogates and simulators that only the first seeds are measured of → how many.
         count: held-out samples a side, of each file.
         bins: edges of the energy bins of a response, in GeV.
         within: a window to measure apart.
@@ -93,6 +101,7 @@ class Surrogates(Config):
     kind: Literal["picture", "jet", "shower"] = "picture"
     groups: tuple[str, ...] = (ALL,)
     shape: tuple[Count, Count] | None = None
+    fewer: Mapping[str, Count] = field(default_factory=dict)
     simulators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     bins: tuple[float, ...] = (1.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     within: Within | None = None
@@ -105,6 +114,11 @@ class Surrogates(Config):
     def names(self) -> tuple[str, ...]:
         """Everything that is measured, in the order of the tables."""
         return *self.surrogates, *self.simulators, FLOOR
+
+    @property
+    def measured(self) -> tuple[tuple[str, int], ...]:
+        """Each of them with each of its seeds."""
+        return tuple((name, seed) for name in self.names for seed in self.seeds[: self.fewer.get(name)])
 
 
 @dataclass(frozen=True)
@@ -123,15 +137,20 @@ class Group:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    folder = Path(arguments.study)
-    config = parameters(arguments.study)
-    tasks = [(arguments.study, name, seed) for name in config.names for seed in config.seeds]
-    with launch.executor() as pool:
-        measured = dict(zip([task[1:] for task in tasks], launch.ordered(pool, judged, tasks)))
-    with none_or_all(folder) as new:
-        table(new("results.csv"), (*COLUMNS, *origin()), rows(measured))
-        figures = [figure for group in config.groups for figure in draw(arguments.study, group, new)]
-        new("summary.md").write_text(page(measured, config.title, config.count, KINDS[config.kind], figures, config.rests_on))
+    folder, config = Path(arguments.study), parameters(arguments.study)
+    for where, names in (("--only", arguments.only), ("evaluate.surrogates.fewer", config.fewer)):
+        for name in names:
+            stage.family(dict.fromkeys(config.names), name, where)
+    wanted = [each for each in config.measured if not arguments.only or each[0] in arguments.only]
+    with stage.scratch(folder, "evaluation", keep=bool(arguments.only)) as kept, launch.executor() as pool:
+        done = launch.ordered(pool, judged_once, [(arguments.study, *each, kept) for each in wanted])
+        measured = dict(zip(wanted, tqdm(done, total=len(wanted), desc=folder.name, disable=None)))
+        if arguments.only:
+            return
+        with none_or_all(folder) as new:
+            table(new("results.csv"), (*COLUMNS, *origin()), rows(measured))
+            figures = [figure for group in config.groups for figure in draw(arguments.study, group, new)]
+            new("summary.md").write_text(page(measured, config.title, config.count, KINDS[config.kind], figures, config.rests_on))
 
 
 def parameters(folder: str) -> Surrogates:
@@ -184,6 +203,20 @@ def inside(side: Side, name: str, config: Surrogates) -> np.ndarray:
         raise InputError(f"{file.path}: has no condition {config.within.condition!r}; mend evaluate.surrogates.within")
     values = side.condition[:, file.about.condition.index(config.within.condition)]
     return (values >= config.within.range[0]) & (values <= config.within.range[1])
+
+
+def judged_once(folder: str, name: str, seed: int, kept: Path) -> dict[tuple[str, str], dict[str, float]]:
+    """What :func:`judged` gives, from the file that an earlier run left or into one."""
+    config = parameters(folder)
+    content = {key: value for key, value in config.as_dict().items() if key not in UNREAD}
+    paths = [config.samples, *([f"{config.surrogates[name]}/{seed}"] if name in config.surrogates else [])]
+    digests = stage.inputs(*(Path(path.format(group=group)) for path in paths for group in config.groups))
+    finished = kept / f"{name}-{seed}-{stage.key(content, digests, code=[])}.json"
+    if not finished.exists():
+        figures = judged(folder, name, seed)
+        with whole_file(finished) as partial:
+            partial.write_text(json.dumps([[*part, values] for part, values in figures.items()]))
+    return {(group, part): values for group, part, values in json.loads(finished.read_text())}
 
 
 def judged(folder: str, name: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
@@ -261,4 +294,5 @@ def draw(folder: str, group: str, new: Callable[[str], Path]) -> list[tuple[str,
 
 if __name__ == "__main__":
     made = stage.parser(__name__, reads_parameters=False, study="folder of the study")
+    made.add_argument("--only", nargs="+", default=[], metavar="SURROGATE", help="measure these ahead, write nothing")
     stage.run(main, made)

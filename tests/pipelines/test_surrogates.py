@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from domain.errors import InputError
 from domain.samples import About, Samples, write
 from pipelines import surrogate
+from pipelines.evaluate import surrogates
 
 Pipeline = Callable[[str], None]
 
@@ -161,7 +163,7 @@ def test_groups_are_the_classes_of_the_labels(study: Path, pipeline: Pipeline, c
     path = study / "params.yaml"
     path.write_text(path.read_text().replace("shape: [3, 4]", "shape: [3, 4]\n    groups: [QCD, W]"))
     with pytest.raises(SystemExit, match="pictures.h5: has no samples of class 0; name in 'groups'"):
-        pipeline("evaluate.surrogates study")
+        pipeline("evaluate.surrogates study --only floor")
 
 
 @pytest.fixture
@@ -194,6 +196,23 @@ def test_from_pictures_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert "| flow |" in summary and "| floor |" in summary and "Nothing much." in summary
     for picture in ("observables.svg", "averages.png"):
         assert picture in summary and (study / picture).stat().st_size > 500
+
+
+def test_what_is_measured_is_kept_until_the_table_is_whole(
+    study: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, judged, measured = study / "params.yaml", surrogates.judged, []
+    path.write_text(path.read_text().replace("    count: 60", "    count: 60\n    fewer: {floor: 1}"))
+    pipeline("surrogate pictures.h5 flow models --params study/params.yaml")
+    pipeline("evaluate.surrogates study --only flow")
+    assert not (study / "results.csv").exists()
+    monkeypatch.setattr(surrogates, "judged", lambda *task: (measured.append(task[1:]), judged(*task))[1])
+    surrogates.main(argparse.Namespace(study="study", only=[]))
+    assert measured == [("floor", 3)], "the flow was measured before, and of the floor one seed is asked for"
+    rows = list(csv.DictReader((study / "results.csv").open()))
+    assert {(row["surrogate"], row["seed"]) for row in rows} == {("flow", "3"), ("flow", "5"), ("floor", "3")}
+    with pytest.raises(SystemExit, match="--only 'flwo': not known; did you mean 'flow'"):
+        pipeline("evaluate.surrogates study --only flwo")
 
 
 def test_a_seed_that_is_done_is_kept(study: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

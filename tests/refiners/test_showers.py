@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from domain.errors import InputError
-from domain.nets.deposits import DepositScores, drawn_scores, layer_energies, layer_moments
+from domain.nets.deposits import DepositScores, layer_energies, layer_moments
+from domain.nets.ranks import drawn_scores
 from domain.randomness import scoped_seed, torch_generator
 from domain.refiners.base import DepositRefiner, transport
 from domain.refiners.shower_matching import ShowerMatching, ShowerMatchingConfig
