@@ -29,8 +29,8 @@ SHARDS, EACH, ENERGY = 16, 20, 10.0
 
 def cascades(energy: float, count: int) -> np.ndarray:
     """(count, 504) in MeV."""
-    rng = numpy_generator(0, "benchmark")
-    return np.stack([Cascade().shower(1000 * energy, rng).total for _ in range(count)])
+    simulator, rng = Cascade(), numpy_generator(0, "benchmark")
+    return np.stack([simulator.shower(1000 * energy, rng).total for _ in range(count)])
 
 
 def gflashes(energy: float, count: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 EDGE = 1e-4  # ranks stay this far from 0 and 1, scores within ± 3.7
+SPAN = 2.5  # normal scores between which samples are sliced
 CHUNK = 256  # samples ranked at once
 
 
@@ -62,6 +63,16 @@ def bracket(x: Tensor, points: Tensor) -> Tensor:
     return (points < x[..., None]).sum(-1).clamp(1, len(points) - 1)
 
 
+def slices(count: int, number: int) -> tuple[int, ...]:
+    """Where to cut a sorted row of ``count`` samples into so many slices: small ones at the ends, where most changes.
+
+    The slices are as wide as each other in normal scores, from −SPAN to SPAN; each has a sample at least.
+    """
+    edges = (count * torch.special.ndtr(torch.linspace(-SPAN, SPAN, number + 1)[1:-1])).round().long()
+    least = torch.arange(1, number)
+    return tuple(edges.clamp(least, count - number + least).tolist())
+
+
 def lerp_sorted(x: Tensor, points: Tensor, values: Tensor) -> Tensor:
     """Interpolate linearly; x: (..., M), points and values: (..., Q), points not decreasing."""
     upper = torch.searchsorted(points, x).clamp(1, points.shape[-1] - 1)
@@ -73,7 +84,7 @@ def lerp_sorted(x: Tensor, points: Tensor, values: Tensor) -> Tensor:
 class RankMap(nn.Module):
     """Ranks of D values among training values at the same *coordinate*, a logarithm of an energy.
 
-    Ranks are measured in K slices of the coordinate and interpolated between the slices' medians.
+    Ranks are measured in K :func:`slices` of the coordinate and interpolated between the slices' medians.
     Values of 0 fill the ranks from 0 to their own probability, in no order.
 
     Args:
@@ -98,7 +109,7 @@ class RankMap(nn.Module):
         """Measure the tables; x: (N, D), at least 0; coordinate: (N,)."""
         least = x[x > 0].min() if (x > 0).any() else x.new_tensor(1.0)
         order = coordinate.argsort(stable=True)
-        for k, rows in enumerate(order.tensor_split(len(self.knots))):
+        for k, rows in enumerate(order.tensor_split(slices(len(order), len(self.knots)))):
             ascending = x[rows].sort(0).values
             hits = (ascending > 0).sum(0)
             self.knots[k] = coordinate[rows].median()
