@@ -11,6 +11,7 @@ from domain.nets.trend import ROWS, Quadratic
 
 SWEEPS = 12  # of drawing empty values, each followed by a fit
 CHUNK = 1024  # samples drawn at once
+BLOCK = 32  # values whose laws are prepared by one product
 TINY = 1e-6  # least variance along an axis
 
 
@@ -80,11 +81,14 @@ class NormalCopula(nn.Module):
         pull = precision / precision.diagonal()[:, None]
         left, low, high = ((each - mean).T.contiguous() for each in (scores, least, most))  # (D, n)
         share = torch.rand(left.shape, generator=generator, device=generator.device).to(left)
-        for j in (low < high).any(1).nonzero()[:, 0].tolist():
-            centre = left[j] - pull[j] @ left
-            below = torch.special.ndtr((high[j] - centre) / spread[j]) * share[j]
-            drawn = centre + spread[j] * torch.special.ndtri(below.clamp(min=torch.finfo(below.dtype).tiny))
-            left[j] = drawn.clamp(low[j], high[j])
+        for block in (low < high).any(1).nonzero()[:, 0].split(BLOCK):
+            centre = left[block] - pull[block] @ left  # of each value's law; what is drawn moves those after it
+            for i, j in enumerate(block.tolist()):
+                below = torch.special.ndtr((high[j] - centre[i]) / spread[j]) * share[j]
+                drawn = centre[i] + spread[j] * torch.special.ndtri(below.clamp(min=torch.finfo(below.dtype).tiny))
+                drawn = drawn.clamp(low[j], high[j])
+                centre[i + 1 :] -= pull[block[i + 1 :], j, None] * (drawn - left[j])
+                left[j] = drawn
         return left.T + mean
 
     def whiten(self, scores: Tensor, given: Tensor) -> Tensor:
