@@ -52,7 +52,8 @@ class NormalCopula(nn.Module):
         for _ in range(SWEEPS):
             precision = torch.from_numpy(power(covariance, -1.0)).to(scores)
             for rows in torch.arange(len(scores)).split(CHUNK):
-                scores[rows] = self._drawn(scores[rows], least[rows], most[rows], given[rows], precision, generator)
+                share = torch.rand(low.shape[1], len(rows), generator=generator, device=generator.device).T.to(scores)
+                scores[rows] = self._drawn(scores[rows], least[rows], most[rows], given[rows], precision, share)
             covariance = self._measure(scores, given, turns)
         for matrix, exponent in ((self.root, 0.5), (self.inverse, -0.5)):
             matrix.copy_(torch.from_numpy(power(covariance, exponent)))
@@ -74,13 +75,15 @@ class NormalCopula(nn.Module):
         return np.mean([covariance[np.ix_(turn, turn)] for turn in turns.cpu().numpy()], 0)
 
     def _drawn(
-        self, scores: Tensor, least: Tensor, most: Tensor, given: Tensor, precision: Tensor, generator: torch.Generator
+        self, scores: Tensor, least: Tensor, most: Tensor, given: Tensor, precision: Tensor, share: Tensor
     ) -> Tensor:
-        """Scores between two bounds anew, one value after the other; all (n, D) but given, (n, C), and precision, (D, D)."""
+        """Scores between two bounds anew, one value after the other; all (n, D) but given, (n, C), and precision, (D, D).
+
+        ``share`` says how far up its law each falls, in [0, 1).
+        """
         spread, mean = precision.diagonal().rsqrt(), self.mean(given)
-        pull = precision / precision.diagonal()[:, None]
+        pull, share = precision / precision.diagonal()[:, None], share.T.contiguous()
         left, low, high = ((each - mean).T.contiguous() for each in (scores, least, most))  # (D, n)
-        share = torch.rand(left.shape, generator=generator, device=generator.device).to(left)
         for block in (low < high).any(1).nonzero()[:, 0].split(BLOCK):
             centre = left[block] - pull[block] @ left  # of each value's law; what is drawn moves those after it
             for i, j in enumerate(block.tolist()):
@@ -90,6 +93,21 @@ class NormalCopula(nn.Module):
                 centre[i + 1 :] -= pull[block[i + 1 :], j, None] * (drawn - left[j])
                 left[j] = drawn
         return left.T + mean
+
+    def completed(self, low: Tensor, high: Tensor, given: Tensor, share: Tensor) -> Tensor:
+        """Scores (N, D) of other samples, empty values drawn from their law given all the others.
+
+        Args:
+            low, high: ranks (N, D), as :meth:`fit` takes them.
+            given: (N, C).
+            share: (N, 1 + sweeps, D) in [0, 1): where an empty value lies between its bounds at first, and how far up its
+                law it falls in each sweep.
+        """
+        least, most, precision = normal_score(low), normal_score(high), self.inverse @ self.inverse
+        scores = drawn_scores(low, high, share[:, 0])
+        for each in share.unbind(1)[1:]:
+            scores = self._drawn(scores, least, most, given, precision, each)
+        return scores
 
     def whiten(self, scores: Tensor, given: Tensor) -> Tensor:
         """Scores (N, D) → uncorrelated ones; given: (N, C)."""

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import numpy as np
 import torch
-from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 
 from domain.config import Config, Count, Range
 from domain.errors import InputError
-from domain.nets.copula import power
-from domain.nets.deposits import DepositScores, layer_energies, layer_shapes
+from domain.nets.copula import SWEEPS, TINY, NormalCopula, power
+from domain.nets.deposits import DepositScores, layer_energies, layer_shapes, log_total
 from domain.nets.ranks import drawn_scores
+from domain.randomness import torch_generator
 from domain.space import Space
 from domain.system import Player, Stream, System
 
@@ -123,13 +123,14 @@ class DepositRefiner(System):
 
     A share's rank among simulated ones of like total is read as a rank among real ones. With ``correlations`` scores z move by
     z → μ′ + A (z − μ), A = S^(−1/2) (S^(1/2) S′ S^(1/2))^(1/2) S^(−1/2), the optimal transport between two normal laws
-    (Knott & Smith 1984, J. Optim. Theory Appl. 43:39; S and S′ shrunk as Ledoit & Wolf 2004, J. Multivar. Anal. 88:365).
+    (Knott & Smith 1984, J. Optim. Theory Appl. 43:39), the means μ and covariances S of each side's copula.
 
-    Cells without deposit share the ranks below their probability. Random numbers say where each lies, so a cell may be filled
-    or emptied as often as real ones are; refining is a function of the seed.
+    Cells without deposit share the ranks below their probability. Each lies where the others lead its copula to expect it, or
+    without ``correlations`` anywhere, so a cell may be filled or emptied as often as real ones are; refining is a function of
+    the seed.
     """
 
-    means: Tensor  # (2, width) of simulated and of real scores
+    place: Tensor  # (2,) mean and standard deviation of ln(total) of real samples
     move: Tensor  # (width, width) A
 
     def __init__(self, config: DepositConfig, space: Space) -> None:
@@ -140,41 +141,51 @@ class DepositRefiner(System):
         self.shapes = layer_shapes(config.shapes, space.shape)
         self.simulated, self.real = (DepositScores(self.shapes, config.knots, config.quantiles) for _ in range(2))
         self.width = self.real.width
-        self.register_buffer("means", torch.zeros(2, self.width))
+        self.simulated_copula, self.real_copula = (NormalCopula(self.width, 1) for _ in range(2))
+        self.register_buffer("place", torch.tensor([0.0, 1.0]))
         self.register_buffer("move", torch.eye(self.width))
 
     @torch.no_grad()
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
-        """Both are deposits (N, *shape), at least 0; no label is used. Fits the tables of both sides."""
+        """Both are deposits (N, *shape), at least 0; no label is used. Measures both sides and scores their samples."""
         simulated, real = simulated.flatten(1), real.flatten(1)
         for name, x in (("simulated", simulated), ("real", real)):
             if len(x) < self.config.knots:
                 raise InputError(f"{name}: {len(x)} samples for {self.config.knots} knots; give more")
-        order, made = layer_energies(real, self.real.sizes).mean(0).argsort(), {}
-        for name, scores, x in (("simulated", self.simulated, simulated), ("real", self.real, real)):
+        order, logs = layer_energies(real, self.real.sizes).mean(0).argsort(), log_total(real)
+        self.place.copy_(torch.stack([logs.mean(), logs.std().clamp(min=TINY)]))
+        turns = self.real.mirrors if self.config.mirror else self.real.mirrors[:1]
+        generator, made = torch_generator(0, "scores", device=real.device), {}  # of what is empty
+        sides = (("simulated", self.simulated, self.simulated_copula, simulated), ("real", self.real, self.real_copula, real))
+        for name, scores, copula, x in sides:
             scores.fit(x, order, self.config.mirror)
-            made[name] = Stream((*scores.encode(x), x.sum(1)), self.config.batch)
+            (low, high), given = scores.encode(x), self.placed(x.sum(1))
+            if self.config.correlations:
+                known = copula(copula.fit(low, high, given, turns, generator), given)
+            else:
+                known = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=x.device))
+            made[name] = Stream((known, x.sum(1)), self.config.batch)
+        if self.config.correlations:
+            covariances = [(each.root.double() @ each.root.double()).cpu().numpy() for *_, each, _ in sides]
+            self.move.copy_(torch.from_numpy(transport(*covariances)))
         return made
 
-    @torch.no_grad()
-    def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        """Measure both sides' means and covariances."""
-        if not self.config.correlations:
-            return
-        sides = []
-        for side, name in enumerate(("simulated", "real")):
-            low, high, _ = data[name].tensors
-            scores = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=low.device))
-            if self.config.mirror:
-                scores = torch.cat([scores[:, turn] for turn in self.real.mirrors])
-            self.means[side] = scores.mean(0)
-            sides.append(ledoit_wolf(scores.cpu().double().numpy())[0])
-        self.move.copy_(torch.from_numpy(transport(*sides)))
+    def placed(self, total: Tensor) -> Tensor:
+        """Totals (N,) → what the copulas are given, (N, 1)."""
+        return (log_total(total[:, None]) - self.place[0])[:, None] / self.place[1]
 
-    def matched(self, low: Tensor, high: Tensor, share: Tensor) -> Tensor:
-        """Scores as among real samples, (N, width); low, high: ranks of simulated ones; share: (N, width) in [0, 1)."""
-        scores = drawn_scores(low, high, share)
-        return (scores - self.means[0]) @ self.move.T + self.means[1] if self.config.correlations else scores
+    def scored(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Simulated deposits (N, cells) → scores among simulated ones, (N, width)."""
+        (low, high), sweeps = self.simulated.encode(x), SWEEPS if self.config.correlations else 0
+        share = torch.rand(len(x), 1 + sweeps, self.width, generator=generator, device=generator.device).to(x)
+        return self.simulated_copula.completed(low, high, self.placed(x.sum(1)), share)
+
+    def matched(self, scores: Tensor, total: Tensor) -> Tensor:
+        """Scores among simulated samples with these totals (N,) → among real ones; (N, width) each."""
+        if not self.config.correlations:
+            return scores
+        given = self.placed(total)
+        return (scores - self.simulated_copula.mean(given)) @ self.move.T + self.real_copula.mean(given)
 
     def refined(self, scores: Tensor, total: Tensor) -> Tensor:
         """What a family makes of matched scores (N, width) of samples with these totals (N,)."""
@@ -188,13 +199,12 @@ class DepositRefiner(System):
     @torch.no_grad()
     def translate(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """x: deposits (N, *shape) → the same shape, at least 0 and with the same total."""
-        flat = x.flatten(1)
-        share = torch.rand(len(x), self.width, generator=generator, device=generator.device).to(x.device)
+        flat, total = x.flatten(1), x.flatten(1).sum(1)
         with torch.autocast(x.device.type, enabled=False):  # ranks need float32
-            scores = self.matched(*self.simulated.encode(flat), share)
-        scores = self.refined(scores, flat.sum(1)).float()
+            scores = self.matched(self.scored(flat, generator), total)
+        scores = self.refined(scores, total).float()
         with torch.autocast(x.device.type, enabled=False):
-            return self.real.decode(scores, flat.sum(1)).reshape(x.shape)
+            return self.real.decode(scores, total).reshape(x.shape)
 
 
 def transport(covariance: np.ndarray, wanted: np.ndarray) -> np.ndarray:

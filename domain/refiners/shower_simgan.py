@@ -23,7 +23,6 @@ from domain.config import Config, Count, Natural, NonNegative
 from domain.nets.deposits import layer_moments, log_total
 from domain.nets.mlp import mlp
 from domain.nets.pool import ImagePool
-from domain.nets.ranks import drawn_scores
 from domain.objectives.adversarial import COSTS
 from domain.refiners.base import DepositConfig, DepositRefiner, critic_alarms, critic_first
 from domain.space import Space
@@ -87,23 +86,19 @@ class ShowerSimGAN(DepositRefiner):
         )
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        """Measure both sides, standardise what critics see, and let them learn alone at first."""
-        super().start(data, generator)
-        low, high, total = data["real"].tensors
-        seen = self.looks(drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=low.device)), total)
+        """Standardise what critics see, and let them learn alone at first."""
+        seen = self.looks(*data["real"].tensors)
         self.centre.copy_(seen.mean(0))
         self.scale.copy_(torch.where(seen.std(0) > 0, seen.std(0), 1.0))
         critic_first(self, self.players[0], data, self.config.critic_first, generator)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        """Where cells without deposit lie, which way showers are mirrored, and slots of the history."""
+        """Which way showers are mirrored, and slots of the history."""
         size, place = self.config.batch, generator.device
-        shares = torch.rand(2, size, self.width, generator=generator, device=place)
         slots = torch.rand(2, size // 2, generator=generator, device=place)
         turns = torch.randint(4 if self.config.mirror else 1, (2, size), generator=generator, device=place)
         return {
-            "simulated": shares[0], "real": shares[1], "shown": slots[0], "replaced": slots[1],
-            "simulated_turn": turns[0], "real_turn": turns[1],
+            "shown": slots[0], "replaced": slots[1], "simulated_turn": turns[0], "real_turn": turns[1],
         }
 
     def refined(self, scores: Tensor, total: Tensor) -> Tensor:
@@ -126,16 +121,16 @@ class ShowerSimGAN(DepositRefiner):
 
     def drawn(self, batch: Batch, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
         """Matched and refined scores (N, width) of simulated showers, either mirrored by chance, and totals (N,)."""
-        low, high, total = batch["simulated"]
-        with torch.autocast(low.device.type, enabled=False):
-            matched = self.matched(low, high, noise["simulated"])
+        scores, total = batch["simulated"]
+        with torch.autocast(scores.device.type, enabled=False):
+            matched = self.matched(scores, total)
         matched = matched.gather(1, self.real.mirrors[noise["simulated_turn"]])
         return matched, self.refined(matched, total), total
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Cross-entropy of real against refined; the share that they get right is shown, not minimised."""
-        low, high, total = batch["real"]
-        real = drawn_scores(low, high, noise["real"]).gather(1, self.real.mirrors[noise["real_turn"]])
+        real, total = batch["real"]
+        real = real.gather(1, self.real.mirrors[noise["real_turn"]])
         _, refined, of = self.drawn(batch, noise)
         past = self.history.mixed(torch.cat([refined, of[:, None]], 1), noise["shown"])
         scores = list(zip(self.judged(real, total), self.judged(past[:, :-1], past[:, -1])))
