@@ -11,19 +11,23 @@ kept when the others are interrupted.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from domain.config import Natural, suggestion
 from domain.errors import InputError
 from domain.samples import SampleFile, Samples
 from domain.space import Space
 from domain.surrogates import SURROGATES
-from domain.system import System
+from domain.system import Stream, System
 from pipelines import stage
 from pipelines.learn import Seeded, each_seed, model_directory, training_samples
 
@@ -50,14 +54,37 @@ def main(arguments: argparse.Namespace) -> None:
 
 def train(config: Surrogate, where: str, source: Path, out: Path) -> None:
     """One model directory."""
-    inputs, samples = stage.inputs(source), training_part(source, config.held_out)
+    inputs = stage.inputs(source)
+    entry = json.dumps(dataclasses.replace(config, seed=0, seeds=()).as_dict(), sort_keys=True)
+    space, data, buffers = measured(entry, where, source, inputs[source.as_posix()])
+    model = config.build(SURROGATES, where, space)
+    for name, value in buffers.items():
+        model.get_buffer(name).copy_(value)
+    with model_directory(model, data, config, out, inputs):
+        pass
+
+
+@functools.lru_cache(maxsize=1)
+def measured(entry: str, where: str, source: Path, digest: str) -> tuple[Space, dict[str, Stream], dict[str, Tensor]]:
+    """What all seeds share: the samples as a family learns them, and the buffers that hold what it measured on them.
+
+    Measuring may take as long as training, so a process that trains several seeds does it once.
+
+    Args:
+        entry: of ``surrogate`` in the parameter file, as JSON.
+        where: its place there.
+        source: the samples' file.
+        digest: of that file.
+    """
+    config = Surrogate.parse(json.loads(entry), where)
+    samples = training_part(source, config.held_out)
     with stage.naming(f"{where}.without"):
         samples = left_out(samples, config.without)
     space = Space.of(samples)
     model = config.build(SURROGATES, where, space)
+    before = {name: value.clone() for name, value in model.named_buffers()}
     data = model.streams(space.encode(samples.x), **given(model, samples, source))
-    with model_directory(model, data, config, out, inputs):
-        pass
+    return space, data, {name: value for name, value in model.named_buffers() if not torch.equal(value, before[name])}
 
 
 def training_part(source: Path, held_out: int) -> Samples:
@@ -83,7 +110,7 @@ def left_out(samples: Samples, without: Mapping[str, tuple[float, float]]) -> Sa
     return samples if keep.all() else samples.select(keep)
 
 
-def given(model: System, samples: Samples, source: Path) -> dict[str, torch.Tensor]:
+def given(model: System, samples: Samples, source: Path) -> dict[str, Tensor]:
     """The columns that the model learns samples given, ``label`` or ``condition`` or both."""
     for name in model.given:
         if name not in samples.columns:

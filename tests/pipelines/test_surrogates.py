@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from domain.errors import InputError
 from domain.samples import About, Samples, write
@@ -213,6 +215,17 @@ def test_what_is_measured_is_kept_until_the_table_is_whole(
     assert {(row["surrogate"], row["seed"]) for row in rows} == {("flow", "3"), ("flow", "5"), ("floor", "3")}
     with pytest.raises(SystemExit, match="--only 'flwo': not known; did you mean 'flow'"):
         pipeline("evaluate.surrogates study --only flwo")
+
+
+def test_seeds_share_what_is_measured_and_nothing_else(study: Path, pipeline: Pipeline) -> None:
+    pipeline("surrogate pictures.h5 flow models --params study/params.yaml")
+    path = study / "params.yaml"
+    path.write_text(path.read_text().replace("seeds: [3, 5]", "seed: 5", 1))
+    pipeline("surrogate pictures.h5 flow alone --params study/params.yaml")
+    first, second, alone = (load_file(Path(name) / "model.safetensors") for name in ("models/3", "models/5", "alone"))
+    assert all(torch.equal(second[name], alone[name]) for name in alone), "a seed's model is the same in any company"
+    assert torch.equal(first["cell_ranks.0.table"], second["cell_ranks.0.table"])
+    assert not torch.equal(first["layers.transform.transforms.0.hyper.0.weight"], second["layers.transform.transforms.0.hyper.0.weight"])
 
 
 def test_a_seed_that_is_done_is_kept(study: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
