@@ -45,7 +45,7 @@ from pipelines.evaluate.summary import Measured, page
 FLOOR, ALL = "floor", "all"
 COLUMNS = ("surrogate", "particle", "seed", "metric", "value", "range")
 BATCH = 1000  # samples drawn at once
-UNREAD = ("title", "seeds", "fewer", "drawn", "rests_on")  # parameters that change no figure
+UNREAD = ("title", "surrogates", "simulators", "seeds", "fewer", "drawn", "rests_on")  # change no figure of one surrogate
 WINDOW_BINS = 4  # of energy, within a window
 
 
@@ -211,7 +211,7 @@ def judged_once(folder: str, name: str, seed: int, kept: Path) -> dict[tuple[str
     content = {key: value for key, value in config.as_dict().items() if key not in UNREAD}
     paths = [config.samples, *([f"{config.surrogates[name]}/{seed}"] if name in config.surrogates else [])]
     digests = stage.inputs(*(Path(path.format(group=group)) for path in paths for group in config.groups))
-    finished = kept / f"{name}-{seed}-{stage.key(content, digests, code=[])}.json"
+    finished = kept / f"{name}-{seed}-{stage.key(content, config.simulators.get(name), digests, code=[])}.json"
     if not finished.exists():
         figures = judged(folder, name, seed)
         with whole_file(finished) as partial:
