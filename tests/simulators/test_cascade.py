@@ -45,7 +45,7 @@ def test_longitudinal_profile(energy: float) -> None:
     """Depth of the maximum and α against GFLASH's means: of all deposits where nothing is sampled (T + 0.59/F +
     0.53(1 − ê), α + 0.444/F), of the argon's alone with the sampling terms (hep-ex/0001020, sections 3.1, 4.1).
     """
-    parts = showers(Cascade(**DEEP), energy, int(200 / energy))
+    parts = showers(Cascade(**DEEP), energy, int(1000 / energy))  # one alone scatters by about an X0
     sampled = average_profile(torch.tensor(energy, dtype=torch.float64), LEAD_ARGON)
     more = 0.59 / LEAD_ARGON.frequency + 0.53 * (1 - LEAD_ARGON.e_hat)
     for name, top, alpha in (
