@@ -60,3 +60,19 @@ def test_orders_as_likely_share_one_covariance() -> None:
     copula.fit(rank, rank, given, turns, torch_generator(0, "fit"))
     torch.testing.assert_close(copula.root, copula.root.flip(0, 1))
     torch.testing.assert_close(copula.mean.weights, copula.mean.weights.flip(1))
+
+
+def test_other_samples_are_completed_by_the_same_law() -> None:
+    """Empty values of samples that were not learned from keep their correlations, bounds hold, and known ones stay."""
+    scores, given, covariance = normals(6000)
+    rank = torch.special.ndtr(scores)
+    bound = rank.quantile(0.6, 0)
+    low, high = torch.where(rank > bound, rank, 0.0), torch.where(rank > bound, rank, bound)
+    copula, (first, second) = NormalCopula(WIDTH, 1), (slice(0, 3000), slice(3000, None))
+    copula.fit(low[first], high[first], given[first], ONE, torch_generator(0, "fit"))
+    share = torch.rand(3000, 13, WIDTH, generator=torch_generator(0, "share"))
+    found = copula.completed(low[second], high[second], given[second], share)
+    assert (copula.whiten(found, given[second]).T.cov() - torch.eye(WIDTH)).abs().max() < 0.15
+    known = rank[second] > bound
+    torch.testing.assert_close(found[known], normal_score(rank[second])[known], atol=1e-3, rtol=0)
+    assert (found <= normal_score(bound) + 1e-4)[~known].all()
