@@ -13,6 +13,7 @@ SWEEPS = 12  # of drawing empty values, each followed by a fit
 CHUNK = 1024  # samples drawn at once
 BLOCK = 32  # values whose laws are prepared by one product
 TINY = 1e-6  # least variance along an axis
+RARE = 0.01  # a value above 0 less often than this says nothing of a covariance
 
 
 class NormalCopula(nn.Module):
@@ -47,20 +48,21 @@ class NormalCopula(nn.Module):
             generator: draws the scores of empty values.
         """
         least, most = normal_score(low), normal_score(high)
+        few = len(low) < ROWS * int(((low == high).float().mean(0) > RARE).sum())
         scores = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=low.device))
-        covariance = self._measure(scores, given, turns)
+        covariance = self._measure(scores, given, turns, few)
         for _ in range(SWEEPS):
             precision = torch.from_numpy(power(covariance, -1.0)).to(scores)
             for rows in torch.arange(len(scores)).split(CHUNK):
                 share = torch.rand(low.shape[1], len(rows), generator=generator, device=generator.device).T.to(scores)
                 scores[rows] = self._drawn(scores[rows], least[rows], most[rows], given[rows], precision, share)
-            covariance = self._measure(scores, given, turns)
+            covariance = self._measure(scores, given, turns, few)
         for matrix, exponent in ((self.root, 0.5), (self.inverse, -0.5)):
             matrix.copy_(torch.from_numpy(power(covariance, exponent)))
         return self.whiten(scores, given)
 
-    def _measure(self, scores: Tensor, given: Tensor, turns: Tensor) -> np.ndarray:
-        """Fit the mean; return the covariance of what is left, (D, D), of few samples shrunk.
+    def _measure(self, scores: Tensor, given: Tensor, turns: Tensor, few: bool) -> np.ndarray:
+        """Fit the mean; return the covariance of what is left, (D, D), of ``few`` samples shrunk.
 
         Shrinking as Ledoit and Wolf (2004, J. Multivar. Anal. 88:365).
         """
@@ -68,7 +70,7 @@ class NormalCopula(nn.Module):
         self.mean.weights.copy_(torch.stack([self.mean.weights[:, turn] for turn in turns]).mean(0))
         left = (scores - self.mean(given)).cpu().double().numpy()
         covariance = left.T @ left / len(left)
-        if len(left) < ROWS * left.shape[1]:
+        if few:
             from sklearn.covariance import ledoit_wolf
 
             covariance = ledoit_wolf(left, assume_centered=True)[0]
@@ -116,6 +118,37 @@ class NormalCopula(nn.Module):
     def forward(self, z: Tensor, given: Tensor) -> Tensor:
         """The inverse of :meth:`whiten`; normal numbers (N, D) become the copula's own scores."""
         return z @ self.root + self.mean(given)
+
+
+class ClassCopulas(nn.Module):
+    """A copula of each class, or one of all samples; arguments as of :class:`NormalCopula`.
+
+    Args:
+        classes: their number, 0 for none.
+    """
+
+    def __init__(self, values: int, numbers: int, classes: int) -> None:
+        super().__init__()
+        self.copulas = nn.ModuleList(NormalCopula(values, numbers) for _ in range(max(1, classes)))
+
+    def fit(
+        self, low: Tensor, high: Tensor, given: Tensor, label: Tensor | None, turns: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """As :meth:`NormalCopula.fit`; label: classes (N,), each with samples."""
+        if label is None:
+            return self.copulas[0].fit(low, high, given, turns, generator)
+        left = torch.empty_like(low)
+        for k, copula in enumerate(self.copulas):
+            rows = label == k
+            left[rows] = copula.fit(low[rows], high[rows], given[rows], turns, generator)
+        return left
+
+    def forward(self, z: Tensor, given: Tensor, label: Tensor | None) -> Tensor:
+        """As :meth:`NormalCopula.forward`; label: classes (N,)."""
+        scores, *others = (copula(z, given) for copula in self.copulas)
+        for k, other in enumerate(others, 1):
+            scores = torch.where(label[:, None] == k, other, scores)
+        return scores
 
 
 def power(matrix: np.ndarray, exponent: float) -> np.ndarray:

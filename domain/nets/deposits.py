@@ -39,9 +39,19 @@ def layer_shapes(shapes: Shapes, sample: tuple[int, ...]) -> Shapes:
     return shapes
 
 
+def layer_sizes(shapes: Shapes) -> list[int]:
+    """Cells of each layer."""
+    return [math.prod(shape) for shape in shapes]
+
+
 def layer_energies(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """Cells (N, cells) → (N, L), in the same unit; sizes: cells of each layer."""
     return torch.stack([part.sum(1) for part in x.split(list(sizes), 1)], 1)
+
+
+def layer_coordinates(energies: Tensor, expected: Tensor) -> tuple[Tensor, ...]:
+    """ln(energy) of each layer, L times (N,); energies: (N, L); expected: ln(expected total), (N,)."""
+    return torch.maximum(energies, DARK * expected.exp()[:, None]).log().unbind(1)
 
 
 def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -52,8 +62,8 @@ def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor) -> list[tuple
         sizes: cells of each layer.
         expected: ln(expected total), (N,).
     """
-    energies = torch.maximum(layer_energies(x, sizes), DARK * expected.exp()[:, None])
-    return [(part / energy[:, None], energy.log()) for part, energy in zip(x.split(list(sizes), 1), energies.unbind(1))]
+    coordinates = layer_coordinates(layer_energies(x, sizes), expected)
+    return [(part / each.exp()[:, None], each) for part, each in zip(x.split(list(sizes), 1), coordinates)]
 
 
 def cell_maps(sizes: Sequence[int], knots: int, quantiles: int) -> nn.ModuleList:
@@ -94,13 +104,15 @@ def unrank_cells(maps: nn.ModuleList, ranks: Tensor, energies: Tensor, expected:
         expected: ln(expected total), (N,).
         least: a detector's threshold: no hit is below it unless its layer has too little energy for all hits.
     """
-    parts, darkest = [], DARK * expected.exp()
-    for table, rank, energy in zip(maps, ranks.split(map_sizes(maps), 1), energies.unbind(1)):
-        shares = table.decode(rank, torch.maximum(energy, darkest).log())
-        hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
-        shares = torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest)
-        parts.append(shared_out(shares, energy, least))
-    return torch.cat(parts, 1)
+    layers = zip(maps, ranks.split(map_sizes(maps), 1), energies.unbind(1), layer_coordinates(energies, expected))
+    return torch.cat([unrank_layer(*layer, least) for layer in layers], 1)
+
+
+def unrank_layer(table: RankMap, rank: Tensor, energy: Tensor, coordinate: Tensor, least: Tensor) -> Tensor:
+    """Ranks → cells of one layer, both (N, size); the others as :func:`unrank_cells` and :func:`layer_coordinates` have them."""
+    shares = table.decode(rank, coordinate)
+    hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
+    return shared_out(torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest), energy, least)
 
 
 def shared_out(shares: Tensor, energy: Tensor, least: Tensor) -> Tensor:
@@ -139,7 +151,7 @@ class DepositScores(nn.Module):
 
     def __init__(self, shapes: Shapes, knots: int, quantiles: int) -> None:
         super().__init__()
-        self.sizes = [math.prod(shape) for shape in shapes]
+        self.sizes = layer_sizes(shapes)
         layers = len(shapes) - 1
         self.width = layers + sum(self.sizes)
         self.layer_ranks = RankMap(layers, knots, quantiles)
@@ -189,7 +201,7 @@ def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:
         shapes: (rows, columns) of each of L layers.
     """
     tiny, total, found = torch.finfo(x.dtype).tiny, x.sum(1), []
-    for part, shape in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
+    for part, shape in zip(x.split(layer_sizes(shapes), 1), shapes):
         energy = part.sum(1)
         found.append((energy / total.clamp(min=tiny)).clamp(min=DARK).log())
         for centre, variance in _profiles(part, torch.maximum(energy, DARK * total), shape):
@@ -197,17 +209,6 @@ def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:
         first, second = part.topk(2, 1).values.unbind(1) if part.shape[1] > 1 else (energy, torch.zeros_like(energy))
         found.append((first - second) / (first + second).clamp(min=tiny))
     return torch.stack(found, 1)
-
-
-def hits_and_widths(x: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Of each layer how many cells are hit, and the deposits' width along rows and along columns in half sides of the
-    layer, each (N, 3), at least 0; the same however a layer is mirrored. Arguments as :func:`layer_moments` takes them.
-    """
-    found = []
-    for part, shape in zip(x.split([math.prod(shape) for shape in shapes], 1), shapes):
-        (_, tall), (_, wide) = _profiles(part, part.sum(1), shape)
-        found.append(torch.stack([(part > 0).sum(1).to(x), tall.sqrt(), wide.sqrt()], 1))
-    return found
 
 
 def _profiles(part: Tensor, energy: Tensor, shape: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:

@@ -125,6 +125,11 @@ class RankMap(nn.Module):
         low, high = self.knots[k], self.knots[k + 1]
         return k, ((coordinate - low) / (high - low).clamp(min=1e-12)).clamp(0, 1)
 
+    def empties(self, coordinate: Tensor) -> Tensor:
+        """Probability of a value of 0 at coordinates (N,), (N, D)."""
+        k, share = self._between(coordinate)
+        return torch.lerp(self.empty[k], self.empty[k + 1], share[:, None])
+
     def encode(self, x: Tensor, coordinate: Tensor) -> tuple[Tensor, Tensor]:
         """Values (N, D) → lowest and highest rank, each (N, D) in [0, 1]; equal for values above 0."""
         parts = zip(x.split(CHUNK), coordinate.split(CHUNK))
@@ -132,8 +137,7 @@ class RankMap(nn.Module):
         return torch.cat(low), torch.cat(high)
 
     def _encode(self, x: Tensor, coordinate: Tensor) -> tuple[Tensor, Tensor]:
-        k, share = self._between(coordinate)
-        empty = torch.lerp(self.empty[k], self.empty[k + 1], share[:, None])
+        (k, share), empty = self._between(coordinate), self.empties(coordinate)
         points = torch.lerp(self.table[k], self.table[k + 1], share[:, None, None])
         logs = x.clamp(min=torch.finfo(x.dtype).tiny).log()
         level = lerp_sorted(logs[..., None], points, self.levels.expand_as(points))[..., 0]
@@ -142,9 +146,8 @@ class RankMap(nn.Module):
 
     def decode(self, rank: Tensor, coordinate: Tensor) -> Tensor:
         """Ranks (N, D) at coordinates (N,) → values (N, D), 0 below the probability of 0."""
-        k, share = self._between(coordinate)
+        (k, share), empty = self._between(coordinate), self.empties(coordinate)
         share = share[:, None]
-        empty = torch.lerp(self.empty[k], self.empty[k + 1], share)
         level = ((rank - empty) / (1 - empty).clamp(min=1e-6)).clamp(0, 1)
         upper = bracket(level, self.levels)
         below, above = self.levels[upper - 1], self.levels[upper]

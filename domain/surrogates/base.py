@@ -1,12 +1,11 @@
 """What surrogates of deposits share: their conditions, and the map from samples to scores, in two steps.
 
 Layer energies come first, then cells: CaloFlow's split (Krause and Shih 2021, arXiv 2106.05285). With the energies comes
-how many cells of a layer are hit and how wide they lie: of hundreds of cells, each almost independent of any other, these
-few sums say what they do together.
+the outline of each layer, such as how many of its cells are hit and how wide they lie.
 
 Before any network, two things are measured. :class:`RankMap` takes out what one number explains: each value is replaced by
 its normal score among training values at like energy. A cell that is always hit then shows its spread about its mean, and a
-cell that is seldom hit is empty just as often as it should be. :class:`NormalCopula` takes out what means and a covariance
+cell that is seldom hit is empty just as often as it should be. :class:`ClassCopulas` takes out what means and a covariance
 explain of how the cells depend on one another. What is left for a network is the rest.
 
 No unit is read: totals are compared with what the conditions lead one to expect (:class:`Trend`), cells
@@ -15,7 +14,6 @@ with their layer. So a sample may be of any deposits, in any unit, given any con
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -23,20 +21,21 @@ import torch
 import zuko
 from torch import Tensor, nn
 
-from domain.config import Config, Count, Range
+from domain.config import Config, Count, Natural, Range
 from domain.errors import InputError
-from domain.nets.copula import NormalCopula
+from domain.nets.copula import ClassCopulas
 from domain.nets.deposits import (
     DARK,
     cell_maps,
     fit_cells,
-    hits_and_widths,
     layer_energies,
     layer_shapes,
+    layer_sizes,
     least_deposit,
     rank_cells,
     unrank_cells,
 )  # fmt: skip
+from domain.nets.outlines import Outlines
 from domain.nets.ranks import RankMap, break_sticks, drawn_scores, join_sticks, mirrors
 from domain.nets.trend import Trend
 from domain.randomness import torch_generator
@@ -46,7 +45,6 @@ from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 DRAWN = 8192  # samples drawn at once
 DECADE = 10.0  # a factor
 BEYOND = 0.05  # of the training range, by which samples not learned from may lie outside
-SHAPES = 3  # numbers a layer that say how its cells lie: hits, and two widths
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class TwoStepConfig(Config):
             both middle axes of a layer.
         knots: energies at which values are ranked.
         quantiles: points of each distribution that a rank is read from.
+        turns: of moving the scores of cells that were drawn until each layer looks as it was told (``domain/nets/outlines.py``).
+            Each takes about as long as drawing them; 0 leaves them as they are.
         splines: couplings by rational-quadratic splines of the layers' flow (Durkan et al. 2019, arXiv 1906.04032).
         splines_width: units in each of the two hidden layers of a spline transform.
         batch: samples in each step.
@@ -72,6 +72,7 @@ class TwoStepConfig(Config):
     mirror: bool = True
     knots: Annotated[int, Range(2)] = 16
     quantiles: Annotated[int, Range(2)] = 33
+    turns: Natural = 0
     splines: Annotated[int, Range(2)] = 6
     splines_width: Count = 64
     batch: Count = 256
@@ -146,8 +147,8 @@ class TwoStep(System):
     """Draws deposits given their conditions, and their class where there are classes: layers, then cells.
 
     A family adds the network ``cells`` and says how it learns the cells' scores, less what their copula explains,
-    (N, cells), given a context, (N, C + 4 L), which is what samples are given, C numbers, and the scores of L layers: of
-    their energies, and of the hits and widths of each (:meth:`cells_terms`); and how normal numbers become such scores
+    (N, cells), given a context, (N, C + W), which is what samples are given, C numbers, and the W scores of layers: of
+    their energies, and of their outlines (:meth:`cells_terms`); and how normal numbers become such scores
     (:meth:`cell_scores`).
     """
 
@@ -168,10 +169,11 @@ class TwoStep(System):
                 "of samples with classes set 'conditional' to false"
             )
         self.shapes = layer_shapes(config.shapes, space.shape)
-        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.sizes = layer_sizes(self.shapes)
+        self.outlines = Outlines(self.shapes, not config.mirror, config.knots, config.quantiles)
         self.range = ConditionRange(space if config.conditional else replace(space, condition=(), units=()))
         count, conditions = len(self.sizes), len(self.range.names) + space.classes
-        self.layer_width, self.cell_count = (1 + SHAPES) * count, sum(self.sizes)
+        self.layer_width, self.cell_count = (1 + self.outlines.each) * count, sum(self.sizes)
         self.context_width = conditions + self.layer_width
         self.layers = zuko.flows.NSF(
             self.layer_width, conditions, transforms=config.splines, passes=2, randperm=True,
@@ -180,7 +182,7 @@ class TwoStep(System):
         self.trend = Trend(conditions)
         self.layer_ranks = RankMap(count, config.knots, config.quantiles)
         self.cell_ranks = cell_maps(self.sizes, config.knots, config.quantiles)
-        self.copula = NormalCopula(self.cell_count, self.context_width)
+        self.copula = ClassCopulas(self.cell_count, self.context_width, space.classes)
         self.register_buffer("order", torch.arange(count))
         self.register_buffer("least", torch.zeros(()))
         self.register_buffer("mirrors", mirrors(self.shapes), persistent=False)
@@ -190,11 +192,11 @@ class TwoStep(System):
         )
 
     def cells_terms(self, score: Tensor, context: Tensor, noise: Noise) -> Terms:
-        """What the cells' network minimises; score: (N, cells); context: (N, C + 4 L)."""
+        """What the cells' network minimises; score: (N, cells); context: (N, C + W)."""
         raise NotImplementedError
 
     def cell_scores(self, z: Tensor, context: Tensor) -> Tensor:
-        """z: normal numbers (N, ``cell_latent``); context: (N, C + 4 L) → scores (N, cells)."""
+        """z: normal numbers (N, ``cell_latent``); context: (N, C + W) → scores (N, cells)."""
         raise NotImplementedError
 
     @property
@@ -228,8 +230,8 @@ class TwoStep(System):
             condition: (N, conditions).
             label: classes (N,), all known.
         """
-        if label is not None and (label < 0).any():
-            raise InputError("surrogate: some samples have no label; label them, or remove them")
+        if label is not None:
+            check_classes(label, self.space.classes)
         if len(x) < self.config.knots:
             raise InputError(f"surrogate: {len(x)} training samples for {self.config.knots} knots; give more")
         x = x.flatten(1)
@@ -244,28 +246,13 @@ class TwoStep(System):
         self.layer_ranks.fit(sticks, expected)
         turns = self.mirrors if self.config.mirror else self.mirrors[:1]
         fit_cells(self.cell_ranks, x, expected, turns)
-        pairs = zip(self.layer_ranks.encode(sticks, expected), self._shapes(x, energies, expected))
+        pairs = zip(self.layer_ranks.encode(sticks, expected), self.outlines.fit(x, energies, expected))
         low, high = (torch.cat(parts, 1) for parts in pairs)
         generator = torch_generator(0, "scores", device=x.device)  # of what is empty
         layers = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=x.device))
         context = torch.cat([context, layers], 1)
-        cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected), context, turns, generator)
+        cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected), context, label, turns, generator)
         return {"simulated": Stream((context, cells), self.config.batch)}
-
-    def _shapes(self, x: Tensor, energies: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
-        """Lowest and highest rank of each layer's hits and widths among those of like energy, (N, 3 L) each.
-
-        A number of hits has all the ranks up to the next.
-        """
-        one, lows, highs = torch.tensor([1.0, 0.0, 0.0], device=x.device), [], []
-        coordinates = torch.maximum(energies, DARK * expected.exp()[:, None]).log()
-        for shape, coordinate in zip(hits_and_widths(x, self.shapes), coordinates.unbind(1)):
-            ranks = RankMap(SHAPES, self.config.knots, self.config.quantiles).to(x.device)
-            ranks.fit(shape + one / 2, coordinate)
-            (low, high), (above, _) = ranks.encode(shape, coordinate), ranks.encode(shape + one, coordinate)
-            lows.append(low)
-            highs.append(torch.where(one > 0, above, high))
-        return torch.cat(lows, 1), torch.cat(highs, 1)
 
     def _sticks(self, energies: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Layer energies (N, L) → the total over the expected one, and shares; ln(expected total), (N,)."""
@@ -326,7 +313,7 @@ class TwoStep(System):
         return torch.cat(parts)
 
     def latent(self, count: int, generator: torch.Generator) -> Tensor:
-        """The normal numbers that samples are made of, (count, 4 L + ``cell_latent``)."""
+        """The normal numbers that samples are made of, (count, W + ``cell_latent``)."""
         width = self.layer_width + self.cell_latent
         return torch.randn(count, width, generator=generator, device=generator.device)
 
@@ -336,10 +323,24 @@ class TwoStep(System):
         expected = self.trend(context)
         z_layers, z_cells = z.split([self.layer_width, self.cell_latent], 1)
         layers = self.layers(context).transform.inv(z_layers)
-        energies, context = self.unrank_layers(layers[:, : len(self.sizes)], expected), torch.cat([context, layers], 1)
-        cells = torch.special.ndtr(self.copula(self.cell_scores(z_cells, context), context))
-        x = unrank_cells(self.cell_ranks, cells, energies, expected, self.least)
+        scores, outlines = layers.split([len(self.sizes), self.layer_width - len(self.sizes)], 1)
+        energies, context = self.unrank_layers(scores, expected), torch.cat([context, layers], 1)
+        cells, known = self.copula(self.cell_scores(z_cells, context), context, label), (energies, expected, self.least)
+        if self.config.turns:
+            outlines = self.outlines.decode(outlines, energies, expected)
+            x = self.outlines.met(self.cell_ranks, cells, outlines, *known, self.config.turns)
+        else:
+            x = unrank_cells(self.cell_ranks, torch.special.ndtr(cells), *known)
         return x.unflatten(1, self.space.shape)
+
+
+def check_classes(label: Tensor, classes: int) -> None:
+    """Refuse classes (N,) if some sample has none, or some class no sample."""
+    if (label < 0).any():
+        raise InputError("surrogate: some samples have no label; label them, or remove them")
+    absent = [k for k in range(classes) if not (label == k).any()]
+    if absent:
+        raise InputError(f"surrogate: no training sample is of class {absent[0]}; add some, or take the class out of the file")
 
 
 class Rendered(nn.Module):

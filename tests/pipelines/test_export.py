@@ -25,11 +25,11 @@ LAYERS = [[2, 3], [1, 4]]  # rows and columns, where a family takes any: the gra
 DETECTOR = Space("shower", (10,), (0.0, 2e5), condition=("energy",), units=("GeV",))
 
 
-def saved(folder: Path, role: str, name: str) -> Path:
+def saved(folder: Path, role: str, name: str, **changes: object) -> Path:
     """A model directory; a surrogate has seen a few samples."""
     model = build(role, name)
     if isinstance(model, TwoStep):
-        model = type(model)(model.Config.parse({**SMALL[name], "shapes": LAYERS}, name), DETECTOR)
+        model = type(model)(model.Config.parse({**SMALL[name], "shapes": LAYERS, **changes}, name), DETECTOR)
     if role == "surrogate":
         generator, shape = torch_generator(0, "samples"), model.space.shape
         condition = 1 + 99 * torch.rand(300, len(model.space.condition), generator=generator)
@@ -42,9 +42,9 @@ def saved(folder: Path, role: str, name: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", SURROGATES)
-def test_the_same_samples(name: str, pipeline: Pipeline, tmp_path: Path) -> None:
-    folder = saved(tmp_path / "model", "surrogate", name)
+@pytest.mark.parametrize("name, changes", [*((name, {}) for name in SURROGATES), ("copula", {"turns": 2, "mirror": False})])
+def test_the_same_samples(name: str, changes: dict[str, object], pipeline: Pipeline, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "model", "surrogate", name, **changes)
     pipeline("export model model.onnx")
     model, session = models.load(folder), onnxruntime.InferenceSession(tmp_path / "model.onnx")
     generator = torch_generator(1, "others")
