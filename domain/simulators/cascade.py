@@ -41,6 +41,8 @@ class Cascade(Config):
         cells: rows (along x) and columns (along y) of each layer.
         width: side of the read-out square in mm; the block itself is 1 m wide.
         scoring: ``total`` adds up all slabs, as CaloGAN does; ``active`` the active ones alone.
+        fraction: cells are divided by it. That of the incident energy which the active slabs take makes them sum to about
+            the incident energy, as in a detector that is calibrated.
         threshold: cells below it read zero, in MeV.
     """
 
@@ -54,6 +56,7 @@ class Cascade(Config):
     cells: tuple[tuple[Count, Count], ...] = CALOGAN.shapes
     width: Positive = CALOGAN.width
     scoring: Literal["total", "active"] = "total"
+    fraction: Annotated[float, Range(0.001, 1)] = 1.0
     threshold: NonNegative = 0.0
 
     shard: ClassVar[int] = 100
@@ -82,7 +85,7 @@ class Cascade(Config):
         """Flat showers in MeV, with the incident energy in GeV."""
         return About(
             kind="shower",
-            range=(0.0, 1000 * self.energy[1] + 2 * MASS),
+            range=(0.0, (1000 * self.energy[1] + 2 * MASS) / self.fraction),
             condition=("energy",),
             units=("GeV",),
             producer="simulators.cascade",
@@ -93,7 +96,7 @@ class Cascade(Config):
         """``count`` showers, (count, cells) float32 in MeV."""
         rng = numpy_generator(seed, "cascade")
         energy = rng.uniform(*self.energy, count)
-        x = np.stack([getattr(self.shower(1000 * each, rng), self.scoring) for each in energy])
+        x = np.stack([getattr(self.shower(1000 * each, rng), self.scoring) for each in energy]) / self.fraction
         x = np.where(x >= self.threshold, x, 0.0).astype(np.float32)
         return Samples(x=x, condition=energy[:, None], about=self.about())
 

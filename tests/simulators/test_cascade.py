@@ -103,6 +103,15 @@ def test_one_seed_one_set_of_bytes() -> None:
     assert (cascade.simulate(4, seed=4).x != one.x).any()
 
 
+def test_a_calibrated_detector_sums_to_the_incident_energy() -> None:
+    """A user measures the fraction at one energy; it then serves at others, and for another seed."""
+    cascade = Cascade(energy=(5.0, 5.0), scoring="active")
+    fraction = cascade.simulate(60, seed=1).x.sum(1).mean() / 5000
+    calibrated = Cascade(energy=(2.0, 8.0), scoring="active", fraction=float(fraction)).simulate(100, seed=2)
+    response = calibrated.x.sum(1) / (1000 * calibrated.condition[:, 0])
+    assert response.mean() == pytest.approx(1, abs=4 * 0.075 / math.sqrt(5) / math.sqrt(60))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
