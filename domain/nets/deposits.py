@@ -13,6 +13,7 @@ from domain.geometry import CALOGAN
 from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors
 
 DARK = 1e-12  # share of the expected total that stands for a layer without energy
+FLOOR = 0.999  # of the smallest deposit, what every hit holds at least; its logarithm above this is finite
 
 Shapes = tuple[tuple[int, int], ...]  # (rows, columns) of each layer
 
@@ -54,16 +55,20 @@ def layer_coordinates(energies: Tensor, expected: Tensor) -> tuple[Tensor, ...]:
     return torch.maximum(energies, DARK * expected.exp()[:, None]).log().unbind(1)
 
 
-def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Of each layer its cells over its energy, (N, size), and the logarithm of that energy, (N,).
+def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor, least: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Of each layer what its hits hold above the threshold over its energy, (N, size), and the logarithm of that energy, (N,).
+
+    Shares themselves would end, at low ranks, where a threshold over the energy lies, which few knots in energy blur.
 
     Args:
         x: cells (N, cells).
         sizes: cells of each layer.
         expected: ln(expected total), (N,).
+        least: the detector's threshold, about the smallest deposit above 0.
     """
     coordinates = layer_coordinates(layer_energies(x, sizes), expected)
-    return [(part / each.exp()[:, None], each) for part, each in zip(x.split(list(sizes), 1), coordinates)]
+    above = torch.where(x > 0, torch.maximum(x - FLOOR * least, (1 - FLOOR) * least), 0.0)
+    return [(part / each.exp()[:, None], each) for part, each in zip(above.split(list(sizes), 1), coordinates)]
 
 
 def cell_maps(sizes: Sequence[int], knots: int, quantiles: int) -> nn.ModuleList:
@@ -71,26 +76,25 @@ def cell_maps(sizes: Sequence[int], knots: int, quantiles: int) -> nn.ModuleList
     return nn.ModuleList(RankMap(size, knots, quantiles) for size in sizes)
 
 
-def fit_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor, turns: Tensor) -> None:
+def fit_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor, least: Tensor, turns: Tensor) -> None:
     """Measure the maps of each layer's shares at its energy.
 
     Args:
         maps: of each layer, as :func:`cell_maps` makes them.
-        x: cells (N, cells).
-        expected: ln(expected total), (N,).
+        x, expected, least: as :func:`cell_shares` takes them.
         turns: orders of all cells that are as likely, (T, cells), each layer's cells among themselves, such as
             :func:`~domain.nets.ranks.mirrors`.
     """
     start = 0
-    for ranks, (shares, coordinate) in zip(maps, cell_shares(x, map_sizes(maps), expected)):
+    for ranks, (shares, coordinate) in zip(maps, cell_shares(x, map_sizes(maps), expected, least)):
         within = turns[:, start : start + shares.shape[1]] - start
         ranks.fit(torch.cat([shares[:, turn] for turn in within]), coordinate.repeat(len(turns)))
         start += shares.shape[1]
 
 
-def rank_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
-    """Cells → lowest and highest rank of each, both (N, cells); expected: ln(expected total), (N,)."""
-    pairs = [ranks.encode(*each) for ranks, each in zip(maps, cell_shares(x, map_sizes(maps), expected))]
+def rank_cells(maps: nn.ModuleList, x: Tensor, expected: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells → lowest and highest rank of each, both (N, cells); arguments as of :func:`cell_shares`."""
+    pairs = [ranks.encode(*each) for ranks, each in zip(maps, cell_shares(x, map_sizes(maps), expected, least))]
     return torch.cat([low for low, _ in pairs], 1), torch.cat([high for _, high in pairs], 1)
 
 
@@ -110,18 +114,25 @@ def unrank_cells(maps: nn.ModuleList, ranks: Tensor, energies: Tensor, expected:
 
 def unrank_layer(table: RankMap, rank: Tensor, energy: Tensor, coordinate: Tensor, least: Tensor) -> Tensor:
     """Ranks → cells of one layer, both (N, size); the others as :func:`unrank_cells` and :func:`layer_coordinates` have them."""
-    shares = table.decode(rank, coordinate)
-    hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(shares)
-    return shared_out(torch.where(shares.sum(1, keepdim=True) > 0, shares, hottest), energy, least)
+    above = table.decode(rank, coordinate)
+    hottest = nn.functional.one_hot(rank.argmax(1), rank.shape[1]).to(above)
+    return shared_out(torch.where(above.sum(1, keepdim=True) > 0, above, hottest), energy, least)
 
 
-def shared_out(shares: Tensor, energy: Tensor, least: Tensor) -> Tensor:
-    """Cells (N, size) in proportion to shares, with sums ``energy``, (N,), and hits not below ``least``, nor their mean."""
-    hit, energy = (shares > 0).to(shares), energy[:, None]
-    floor = hit * torch.minimum(least, energy / hit.sum(1, keepdim=True))
-    above = (shares * (energy / shares.sum(1, keepdim=True)) - floor).clamp(min=0)
-    left = energy - floor.sum(1, keepdim=True)
-    return floor + above * (left.clamp(min=0) / above.sum(1, keepdim=True).clamp(min=torch.finfo(above.dtype).tiny))
+def shared_out(above: Tensor, energy: Tensor, least: Tensor) -> Tensor:
+    """Cells (N, size) with sums ``energy``, (N,), and hits not below ``least``, nor their mean.
+
+    What hits hold above that is scaled to give the sum. To scale hits as a whole would push the faint ones onto it.
+
+    Args:
+        above: in proportion to what hits hold above the least, (N, size); those above 0 are hits.
+        energy: of the layer.
+        least: a detector's threshold.
+    """
+    hit, energy = (above > 0).to(above), energy[:, None]
+    floor = hit * torch.minimum(FLOOR * least, energy / hit.sum(1, keepdim=True))
+    left = (energy - floor.sum(1, keepdim=True)).clamp(min=0)
+    return floor + above * (left / above.sum(1, keepdim=True))
 
 
 def least_deposit(x: Tensor) -> Tensor:
@@ -167,14 +178,14 @@ class DepositScores(nn.Module):
         self.least.copy_(least_deposit(x))
         layers, turns = len(self.sizes) - 1, self.mirrors if mirror else self.mirrors[:1]
         self.layer_ranks.fit(self._sticks(x), log_total(x))
-        fit_cells(self.cell_ranks, x, log_total(x), turns[:, layers:] - layers)
+        fit_cells(self.cell_ranks, x, log_total(x), self.least, turns[:, layers:] - layers)
 
     def _sticks(self, x: Tensor) -> Tensor:
         return break_sticks(layer_energies(x, self.sizes), self.order)[:, 1:]
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Deposits (N, cells) → lowest and highest rank, each (N, width) in [0, 1]; equal where there is a deposit."""
-        pairs = self.layer_ranks.encode(self._sticks(x), log_total(x)), rank_cells(self.cell_ranks, x, log_total(x))
+        pairs = self.layer_ranks.encode(self._sticks(x), log_total(x)), rank_cells(self.cell_ranks, x, log_total(x), self.least)
         low, high = (torch.cat(parts, 1) for parts in zip(*pairs))
         return low, high
 

@@ -245,13 +245,13 @@ class TwoStep(System):
         sticks, expected = self._sticks(energies, context)
         self.layer_ranks.fit(sticks, expected)
         turns = self.mirrors if self.config.mirror else self.mirrors[:1]
-        fit_cells(self.cell_ranks, x, expected, turns)
+        fit_cells(self.cell_ranks, x, expected, self.least, turns)
         pairs = zip(self.layer_ranks.encode(sticks, expected), self.outlines.fit(x, energies, expected))
         low, high = (torch.cat(parts, 1) for parts in pairs)
         generator = torch_generator(0, "scores", device=x.device)  # of what is empty
         layers = drawn_scores(low, high, torch.rand(low.shape, generator=generator, device=x.device))
         context = torch.cat([context, layers], 1)
-        cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected), context, label, turns, generator)
+        cells = self.copula.fit(*rank_cells(self.cell_ranks, x, expected, self.least), context, label, turns, generator)
         return {"simulated": Stream((context, cells), self.config.batch)}
 
     def _sticks(self, energies: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:

@@ -73,7 +73,7 @@ def test_turns_lead_to_the_outlines_told(placed: bool) -> None:
     x, told = blobs(4000), blobs(500, seed=1)
     least, one = least_deposit(x), torch.arange(CELLS)[None]
     maps = cell_maps(SIZES, knots=4, quantiles=33)
-    fit_cells(maps, x, x.sum(1).log(), one)
+    fit_cells(maps, x, x.sum(1).log(), least, one)
     outlines, energies, expected = Outlines(SHAPES, placed, knots=4, quantiles=33), layer_energies(told, SIZES), told.sum(1).log()
     wanted, scores = layer_outlines(told, SHAPES, placed), torch.randn(500, CELLS, generator=torch_generator(0, "scores"))
     missed = []
