@@ -1,4 +1,4 @@
-"""Deposits in the cells of layers, as ranks of shares and back: each layer's share of the total, each cell's of its layer."""
+"""Deposits in the cells of layers, as ranks of shares and back: each layer's share of the total, each hit's of its layer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.geometry import CALOGAN
 from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors
 
 DARK = 1e-12  # share of the expected total that stands for a layer without energy
-FLOOR = 0.999  # of the smallest deposit, what every hit holds at least; its logarithm above this is finite
+FAINT = 1e-3  # of the threshold, what a hit at it is taken to hold above it, so that the logarithm is finite
 
 Shapes = tuple[tuple[int, int], ...]  # (rows, columns) of each layer
 
@@ -67,7 +67,7 @@ def cell_shares(x: Tensor, sizes: Sequence[int], expected: Tensor, least: Tensor
         least: the detector's threshold, about the smallest deposit above 0.
     """
     coordinates = layer_coordinates(layer_energies(x, sizes), expected)
-    above = torch.where(x > 0, torch.maximum(x - FLOOR * least, (1 - FLOOR) * least), 0.0)
+    above = torch.where(x > 0, (x - least).clamp(min=0) + FAINT * least, 0.0)
     return [(part / each.exp()[:, None], each) for part, each in zip(above.split(list(sizes), 1), coordinates)]
 
 
@@ -125,14 +125,16 @@ def shared_out(above: Tensor, energy: Tensor, least: Tensor) -> Tensor:
     What hits hold above that is scaled to give the sum. To scale hits as a whole would push the faint ones onto it.
 
     Args:
-        above: in proportion to what hits hold above the least, (N, size); those above 0 are hits.
+        above: what hits hold above the threshold over the energy, (N, size), as :func:`cell_shares` has it.
         energy: of the layer.
-        least: a detector's threshold.
+        least: the detector's threshold.
     """
     hit, energy = (above > 0).to(above), energy[:, None]
-    floor = hit * torch.minimum(FLOOR * least, energy / hit.sum(1, keepdim=True))
+    floor = hit * torch.minimum(least, energy / hit.sum(1, keepdim=True))
+    excess = (above * energy - FAINT * least).clamp(min=0)
+    excess = torch.where(excess.sum(1, keepdim=True) > 0, excess, hit)
     left = (energy - floor.sum(1, keepdim=True)).clamp(min=0)
-    return floor + above * (left / above.sum(1, keepdim=True))
+    return floor + excess * (left / excess.sum(1, keepdim=True))
 
 
 def least_deposit(x: Tensor) -> Tensor:
@@ -148,8 +150,8 @@ def map_sizes(maps: nn.ModuleList) -> list[int]:
 class DepositScores(nn.Module):
     """Normal scores of L − 1 layer shares and of all cells, among deposits of like total; and back.
 
-    A layer's share is of what the layers before it left (:func:`~domain.nets.ranks.break_sticks`), a cell's is of its layer.
-    The total is no score: it passes by.
+    A layer's share is of what the layers before it left (:func:`~domain.nets.ranks.break_sticks`), a cell's is of its layer,
+    as :func:`cell_shares` has it. The total is no score: it passes by.
 
     Args:
         shapes: (rows, columns) of each of L layers, in the order of a flat sample.
@@ -215,14 +217,14 @@ def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:
     for part, shape in zip(x.split(layer_sizes(shapes), 1), shapes):
         energy = part.sum(1)
         found.append((energy / total.clamp(min=tiny)).clamp(min=DARK).log())
-        for centre, variance in _profiles(part, torch.maximum(energy, DARK * total), shape):
+        for centre, variance in profiles(part, torch.maximum(energy, DARK * total), shape):
             found += [centre, (variance + DARK).sqrt()]
         first, second = part.topk(2, 1).values.unbind(1) if part.shape[1] > 1 else (energy, torch.zeros_like(energy))
         found.append((first - second) / (first + second).clamp(min=tiny))
     return torch.stack(found, 1)
 
 
-def _profiles(part: Tensor, energy: Tensor, shape: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
+def profiles(part: Tensor, energy: Tensor, shape: tuple[int, int]) -> list[tuple[Tensor, Tensor]]:
     """Centre and variance, (N,) each, along rows, then along columns; part: cells (N, size); energy: their sum, (N,)."""
     weight, found = part.unflatten(1, shape) / energy.clamp(min=torch.finfo(part.dtype).tiny)[:, None, None], []
     for along, size in zip((weight.sum(2), weight.sum(1)), shape):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from domain.nets.deposits import Shapes, layer_coordinates, layer_sizes, unrank_layer
+from domain.nets.deposits import Shapes, layer_coordinates, layer_sizes, profiles, unrank_layer
 from domain.nets.ranks import EDGE, RankMap
 
 GAIN = 2.5  # a unit of a hit's score is taken to change ln(deposit) by so much; more makes smaller steps
@@ -33,15 +33,19 @@ def layer_outlines(x: Tensor, shapes: Shapes, placed: bool) -> list[Tensor]:
     """
     found = []
     for part, shape in zip(x.split(layer_sizes(shapes), 1), shapes):
-        share, (row, column) = part / part.sum(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny), places(shape, x.device)
-        sums = share @ torch.stack([row, column, row * row, column * column, row * column], 1)
-        middle_row, middle_column, *products = sums.unbind(1)
-        height, width, tilt = (
-            square - mean for square, mean in zip(products, (middle_row**2, middle_column**2, middle_row * middle_column))
-        )
-        outline = [(part > 0).sum(1).to(x), height.clamp(min=0).sqrt(), width.clamp(min=0).sqrt()]
-        found.append(torch.stack([*outline, *[middle_row, middle_column, tilt] * placed], 1))
+        (middle_row, tall), (middle_column, wide) = profiles(part, part.sum(1), shape)
+        outline = [(part > 0).sum(1).to(x), tall.sqrt(), wide.sqrt()]
+        if placed:
+            row, column = places(shape, x.device)
+            around = (row - middle_row[:, None]) * (column - middle_column[:, None])
+            outline += [middle_row, middle_column, (shares(part) * around).sum(1)]
+        found.append(torch.stack(outline, 1))
     return found
+
+
+def shares(cells: Tensor) -> Tensor:
+    """Cells (N, size) over their sum, 0 where there is none."""
+    return cells / cells.sum(1, keepdim=True).clamp(min=torch.finfo(cells.dtype).tiny)
 
 
 def places(shape: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -149,7 +153,7 @@ def towards(outline: Tensor, cells: Tensor, shape: tuple[int, int], often: Tenso
         shape: (rows, columns).
         often: probability that a cell is hit, (N, size).
     """
-    share, (row, column) = cells / cells.sum(1, keepdim=True).clamp(min=torch.finfo(cells.dtype).tiny), places(shape, cells.device)
+    share, (row, column) = shares(cells), places(shape, cells.device)
     _, height, width, *placed = outline.unbind(1)
     middle_row, middle_column, tilt = placed or (share @ row, share @ column, None)
     row, column = row - middle_row[:, None], column - middle_column[:, None]

@@ -80,7 +80,7 @@ def test_turns_lead_to_the_outlines_told(placed: bool) -> None:
     for turns in (0, 12):
         met = outlines.met(maps, scores, wanted, energies, expected, least, turns)
         torch.testing.assert_close(layer_energies(met, SIZES), energies)
-        assert not met[:, 0].any() and met[met > 0].min() >= 0.999 * least
+        assert not met[:, 0].any() and met[met > 0].min() >= least
         errors = [(got - outline).abs().mean(0) for got, outline in zip(layer_outlines(met, SHAPES, placed), wanted)]
         assert all(error[0] < 0.05 for error in errors)
         missed.append(torch.stack([error[1:] for error in errors]))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from domain.errors import InputError
-from domain.nets.deposits import layer_energies, rank_cells, shared_out, unrank_cells
+from domain.nets.deposits import FAINT, layer_energies, rank_cells, shared_out, unrank_cells
 from domain.nets.ranks import RankMap, break_sticks, join_sticks, mirrors
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
@@ -105,10 +105,12 @@ def test_a_threshold_is_kept(trained: TwoStep) -> None:
 
 
 def test_energy_is_shared_out() -> None:
-    above = torch.tensor([[0.0, 1.0, 5.0], [0.0, 0.0001, 1.0], [0.5, 0.5, 0.0], [0.0, 0.1, 0.1]])
-    cells = shared_out(above, torch.tensor([8.0, 8.0, 0.5, 8.0]), torch.tensor(1.0))
-    expected = [[0.0, 2.0, 6.0], [0.0, 1.0, 7.0], [0.25, 0.25, 0.0], [0.0, 4.0, 4.0]]
-    torch.testing.assert_close(cells, torch.tensor(expected), atol=0.002, rtol=0)
+    excess = torch.tensor([[0.0, 1.0, 5.0], [0.0, 2.0, 10.0], [0.0, 0.0, 7.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    hit = torch.tensor([[0, 1, 1], [0, 1, 1], [0, 1, 1], [1, 1, 0], [0, 1, 1]])
+    energy, least = torch.tensor([8.0, 8.0, 8.0, 0.5, 8.0]), torch.tensor(1.0)
+    above = hit * (excess + FAINT * least) / energy[:, None]
+    expected = [[0.0, 2.0, 6.0], [0.0, 2.0, 6.0], [0.0, 1.0, 7.0], [0.25, 0.25, 0.0], [0.0, 4.0, 4.0]]
+    torch.testing.assert_close(shared_out(above, energy, least), torch.tensor(expected))
 
 
 def test_sticks_are_joined_exactly() -> None:
