@@ -30,6 +30,7 @@ from domain.together import fit_estimators, fit_together
 from domain.training import Budget, History, NotFinite, fit
 
 SEEDS = (3, 5, 9)
+STEPS = {"feature matching": 10}  # a bias before batch normalisation has a gradient of rounding alone, which Adam enlarges
 BUDGET = Budget(steps=20, average=0.9, hold=0.5, log_every=8, precision="float32")
 TABLE = Space("table", (6,), (-1.0, 1.0), classes=3)
 IMAGE = Space("image", (1, 8, 8), (-1.0, 1.0), classes=3)
@@ -85,7 +86,7 @@ def test_together_is_one_at_a_time(family: str) -> None:
     """Every weight and every row of the history, to rounding."""
     alone, together = systems(FAMILIES[family]), systems(FAMILIES[family])
     data = [streams(system, seed) for system, seed in zip(together, SEEDS)]
-    budget = replace(BUDGET, steps=10)  # rounding grows with the steps, most where a gradient is nothing else
+    budget = replace(BUDGET, steps=STEPS.get(family, BUDGET.steps))
     histories = [fit(system, streams(system, seed), budget, seed) for system, seed in zip(alone, SEEDS)]
     assert_alike(histories, fit_together(together, data, budget, SEEDS))
     for one, other in zip(alone, together):
