@@ -48,7 +48,7 @@ def parser(script: str, reads_parameters: bool = True, **arguments: str) -> argp
 def run(main: Callable[[argparse.Namespace], None], made: argparse.ArgumentParser) -> None:
     """Run a script; what a user can mend ends as one sentence, without a traceback."""
     try:
-        torch.set_num_threads(launch.threads())
+        launch.prepare_process(launch.threads())
         main(made.parse_args())
     except InputError as error:
         sys.exit(f"error: {' '.join(str(error).split())}")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+
+from pipelines.launch import prepare_process
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -22,8 +23,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Each test process computes on one thread: the same sums in the same order, and no contention."""
-    torch.set_num_threads(1)
+    """Each test process computes as a worker does, on one thread: the same sums in the same order, and no contention."""
+    prepare_process(1)
 
 
 @pytest.fixture(scope="session")
