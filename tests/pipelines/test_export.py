@@ -42,7 +42,7 @@ def saved(folder: Path, role: str, name: str, **changes: object) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name, changes", [*((name, {}) for name in SURROGATES), ("copula", {"turns": 1, "mirror": False})])
+@pytest.mark.parametrize("name, changes", [*((name, {}) for name in SURROGATES), ("copula", {"turns": 2, "mirror": False})])
 def test_the_same_samples(name: str, changes: dict[str, object], pipeline: Pipeline, tmp_path: Path) -> None:
     folder = saved(tmp_path / "model", "surrogate", name, **changes)
     pipeline("export model model.onnx")
