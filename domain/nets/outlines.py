@@ -17,6 +17,7 @@ GAIN = 2.5  # a unit of a hit's score is taken to change ln(deposit) by so much;
 STRIDE = 0.5  # the furthest that a turn moves a score
 NEVER = 100.0  # a margin in ln(odds) that no shift makes up for
 RIDGE = 0.05  # of a sum's variance, so that sums which cannot be told apart do no harm
+ALIKE = 1e-7  # variance of a sum that all hits share, as where they lie in one row: rounding alone
 
 
 def layer_outlines(x: Tensor, shapes: Shapes, placed: bool) -> list[Tensor]:
@@ -145,7 +146,7 @@ def towards(outline: Tensor, cells: Tensor, shape: tuple[int, int], often: Tenso
     """By how much to move scores, (N, size), for the cells' outline to near another: a damped Gauss–Newton step.
 
     A score moves with what a deposit in its place adds to the sums, hit or not, and as often as its cell is hit:
-    what is seldom hit stays dark.
+    what is seldom hit stays dark. A sum that is the same for all hits moves none.
 
     Args:
         outline: the one wanted, of one layer.
@@ -162,10 +163,12 @@ def towards(outline: Tensor, cells: Tensor, shape: tuple[int, int], often: Tenso
         sums, wanted = [*sums, row, column, row * column], [*wanted, 0 * tilt, 0 * tilt, tilt]
     sums = torch.stack(sums, 2)
     now = (share[:, None] @ sums)[:, 0]
-    around = sums - now[:, None]
-    response = GAIN * (around * (share * often)[..., None]).mT @ around
+    around, weight = sums - now[:, None], GAIN * (share * often)[..., None]
+    differ = (weight * around * around).sum(1) > ALIKE
+    around, short = around * differ[:, None], (torch.stack(wanted, 1) - now) * differ
+    response = (around * weight).mT @ around
     response = response + RIDGE * torch.diag_embed(response.diagonal(dim1=1, dim2=2) + torch.finfo(cells.dtype).eps)
-    move = often * (around @ solved(response, torch.stack(wanted, 1) - now)[..., None])[..., 0]
+    move = often * (around @ solved(response, short)[..., None])[..., 0]
     return move * (STRIDE / move.abs().amax(1, keepdim=True).clamp(min=STRIDE))
 
 

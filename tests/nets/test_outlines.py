@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from domain.nets.deposits import cell_maps, fit_cells, layer_energies, least_deposit, unrank_cells
-from domain.nets.outlines import Outlines, layer_outlines, solved, with_hits
+from domain.nets.outlines import Outlines, layer_outlines, solved, towards, with_hits
 from domain.randomness import torch_generator
 
 SHAPES = ((6, 6), (4, 8))
@@ -88,3 +88,14 @@ def test_turns_lead_to_the_outlines_told(placed: bool) -> None:
     drawn = unrank_cells(maps, torch.special.ndtr(scores), energies, expected, least)
     hits = [(got[:, 0] - outline[:, 0]).abs().mean() for got, outline in zip(layer_outlines(drawn, SHAPES, placed), wanted)]
     assert min(hits) > 1  # what counting them is for
+
+
+def test_rounding_decides_no_move() -> None:
+    """Hits in one row tell nothing of the heights: what single precision leaves of them must not drive the step."""
+    generator = torch_generator(0, "a row")
+    cells, often = torch.zeros(300, 6, 6), torch.rand(300, 36, generator=generator)
+    cells[torch.arange(300), torch.arange(300) % 6] = torch.rand(300, 6, generator=generator) + 0.1
+    told = layer_outlines(torch.rand(300, 36, generator=generator) ** 8, SHAPES[:1], placed=True)[0]
+    single, double = (towards(told.to(t), cells.flatten(1).to(t), SHAPES[0], often.to(t)) for t in (torch.float32, torch.float64))
+    assert single.abs().amax(1).min() > 0.01
+    torch.testing.assert_close(single, double.float(), atol=1e-3, rtol=0)
