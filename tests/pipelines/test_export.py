@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from domain import models
-from domain.randomness import torch_generator
+from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
 from domain.surrogates import SURROGATES
 from domain.surrogates.base import TwoStep
@@ -29,7 +29,8 @@ def saved(folder: Path, role: str, name: str, **changes: object) -> Path:
     """A model directory; a surrogate has seen a few samples."""
     model = build(role, name)
     if isinstance(model, TwoStep):
-        model = type(model)(model.Config.parse({**SMALL[name], "shapes": LAYERS, **changes}, name), DETECTOR)
+        with scoped_seed(0, "start values"):
+            model = type(model)(model.Config.parse({**SMALL[name], "shapes": LAYERS, **changes}, name), DETECTOR)
     if role == "surrogate":
         generator, shape = torch_generator(0, "samples"), model.space.shape
         condition = 1 + 99 * torch.rand(300, len(model.space.condition), generator=generator)
