@@ -354,9 +354,15 @@ class Run:
         for player in self.system.players:
             state = self.optimisers[player.name].state
             for name, parameter in self._owned(player).items():
-                state[parameter] = _under(tensors, f"optimiser/{player.name}/{name}/")
+                slots = _under(tensors, f"optimiser/{player.name}/{name}/")
+                state[parameter] = {slot: _laid_out_like(parameter, value) for slot, value in slots.items()}
         self.round, self.summed, self.histories = books["round"], books["summed"], books["histories"]
         return True
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """A copy with the parameter's strides where it has its shape: a fused optimiser pairs them in memory."""
+    return torch.empty_like(parameter).copy_(value).detach() if value.shape == parameter.shape else value
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

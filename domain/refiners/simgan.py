@@ -10,12 +10,13 @@ paper sums: its λ equals ``similarity`` × patches / pixels. It trains the refi
 alone at first; this one starts as the identity, where similarity has its minimum, and needs no such phase.
 
 Beyond the paper, all off by default: a global critic, a smooth warp before the correction, which moves
-masks and points along, numbers drawn for each image, so that one has many refinements, and a
+masks and points along, numbers and noise drawn for each image, so that one has many refinements, and a
 classifier that must still read the simulated label off the refined image. No real label is used.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NamedTuple
@@ -64,7 +65,9 @@ class SimGANConfig(Config):
         warp: how far a warp may move a point, as in ``nets/warp.py``; 0 for no warp.
         warp_nodes: nodes of its displacement field along a side.
         smoothness: weight of the warp's mean squared strain.
-        latent: numbers drawn for each image, uniform in [−1, 1]; with 0 refining is deterministic.
+        latent: numbers drawn for each image, uniform in [−1, 1].
+        grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make a sensor's noise.
+            Without ``latent`` and ``grain`` refining is deterministic.
         task: weight of the cross-entropy of the simulated labels that a classifier reads off refined images.
             It is trained on simulated and refined ones (Bousmalis et al. 2016, arXiv 1612.05424).
         task_width: channels of that classifier's first layer.
@@ -87,6 +90,7 @@ class SimGANConfig(Config):
     warp_nodes: Annotated[int, Range(2)] = 4
     smoothness: NonNegative = 1.0
     latent: Natural = 0
+    grain: Natural = 0
     task: NonNegative = 0.0
     task_width: Count = 32
     refiner: Adam = Adam(rate=5e-4)
@@ -120,11 +124,12 @@ class SimGAN(System):
         self.config, self.space = config, space
         self.cost = COSTS["non_saturating"]
         channels, *size = space.shape
-        self.refiner = Refiner(channels, config.width, config.blocks, config.latent)
+        self.extra = config.latent + config.grain
+        self.refiner = Refiner(channels, config.width, config.blocks, self.extra)
         self.critic = nn.ModuleDict({name: self._critic(name) for name in config.critics})
         players = [Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps)]
         if config.warp:
-            seen = (channels + config.latent, *size)
+            seen = (channels + self.extra, *size)
             self.warp = SmoothWarp(seen, config.critic_width, config.warp, config.warp_nodes)
         if config.task:
             if not space.classes:
@@ -153,30 +158,33 @@ class SimGAN(System):
         return {"simulated": Stream(given, self.config.batch), "real": Stream((real,), self.config.batch)}
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        """Slots of the history that are shown, slots that are replaced, and numbers for each image."""
+        """Slots of the history that are shown, slots that are replaced, and what is drawn for each image."""
         half = self.config.batch // 2
         uniform = torch.rand(2, half, generator=generator, device=generator.device)
-        drawn = {"shown": uniform[0], "replaced": uniform[1], "latent": self.draw(self.config.batch, generator)}
-        return drawn if self.config.latent else {name: drawn[name] for name in ("shown", "replaced")}
+        slots = {"shown": uniform[0], "replaced": uniform[1]}
+        return {**slots, "extra": self.draw(self.config.batch, generator)} if self.extra else slots
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Numbers for each image, (count, latent) uniform in [−1, 1]."""
-        return 2 * torch.rand(count, self.config.latent, generator=generator, device=generator.device) - 1
+        """What is drawn for each image: channels of one number each, then of noise, (count, latent + grain, H, W)."""
+        latent, grain, size = self.config.latent, self.config.grain, self.space.shape[1:]
+        flat = torch.rand(count, latent + grain * math.prod(size), generator=generator, device=generator.device)
+        numbers, noise = (2 * flat - 1).split([latent, grain * math.prod(size)], 1)
+        return torch.cat([numbers[..., None, None].expand(-1, -1, *size), noise.unflatten(1, (grain, *size))], 1)
 
-    def refine(self, x: Tensor, latent: Tensor | None = None) -> Refined:
-        """x: images (N, C, H, W) in [−1, 1]; latent: (N, latent), where there is any."""
-        extra = [] if latent is None else [latent[..., None, None].expand(*latent.shape, *x.shape[-2:])]
+    def refine(self, x: Tensor, extra: Tensor | None = None) -> Refined:
+        """x: images (N, C, H, W) in [−1, 1]; extra: (N, latent + grain, H, W), where there is any."""
+        drawn = [] if extra is None else [extra]
         start, grid, strain = x, None, None
         if self.config.warp:
-            grid, strain = self.warp(torch.cat([x, *extra], 1))
+            grid, strain = self.warp(torch.cat([x, *drawn], 1))
             start = warped(x, grid)
-        correction = self.refiner(torch.cat([start, *extra], 1)).float()
+        correction = self.refiner(torch.cat([start, *drawn], 1)).float()
         return Refined((start + correction).clamp(-1, 1), start, grid, strain)
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Cross-entropy of real against refined; the share that it gets right is shown, not minimised."""
         (simulated, *_), (real,) = batch["simulated"], batch["real"]
-        refined = self.history.mixed(self.refine(simulated, noise.get("latent")).x, noise["shown"])
+        refined = self.history.mixed(self.refine(simulated, noise.get("extra")).x, noise["shown"])
         scores = [(critic(real).float(), critic(refined).float()) for critic in self.critic.values()]
         right = [((r > 0).float().mean() + (f < 0).float().mean()) / 2 for r, f in scores]
         return {
@@ -187,13 +195,13 @@ class SimGAN(System):
     def classifier_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Cross-entropy of the simulated labels, on simulated and refined images."""
         simulated, label = batch["simulated"]
-        both = torch.cat([simulated, self.refine(simulated, noise.get("latent")).x])
+        both = torch.cat([simulated, self.refine(simulated, noise.get("extra")).x])
         return {"classes": cross_entropy(self.classifier(both).float(), label.repeat(2))}
 
     def refiner_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Look real, stay close, keep the answer; the mean change of a pixel is shown, not minimised."""
         (simulated, *label), config = batch["simulated"], self.config
-        refined = self.refine(simulated, noise.get("latent"))
+        refined = self.refine(simulated, noise.get("extra"))
         costs = [self.cost.generator(critic(refined.x).float()).mean() for critic in self.critic.values()]
         change = refined.x - refined.start
         kept = torch.stack([FEATURES[name](change).float().abs().mean() for name in config.features]).mean()
@@ -210,7 +218,7 @@ class SimGAN(System):
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
         if player.name == "critic" and self.config.history:
-            self.history.add(self.refine(batch["simulated"][0], noise.get("latent")).x, noise["replaced"])
+            self.history.add(self.refine(batch["simulated"][0], noise.get("extra")).x, noise["replaced"])
 
     def alarms(self, history: Sequence[Mapping[str, float]]) -> list[str]:
         """A critic that won or lost for all of the last quarter, and a refiner that changes nothing."""
@@ -230,5 +238,5 @@ class SimGAN(System):
     @torch.no_grad()
     def translate_with_grid(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """The same, and where the pixels came from, (N, H, W, 2) as in ``nets/warp.py``; None without a warp."""
-        refined = self.refine(x, self.draw(len(x), generator) if self.config.latent else None)
+        refined = self.refine(x, self.draw(len(x), generator) if self.extra else None)
         return refined.x, refined.grid

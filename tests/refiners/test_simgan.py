@@ -17,7 +17,7 @@ from domain.training import Budget, fit
 
 SPACE = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=4)
 CONFIG = SimGANConfig(width=8, blocks=1, critic_width=8, history=20, batch=8, critic_first=5, refiner_steps=1)
-WHOLE = {"warp": 0.2, "latent": 3, "task": 1.0, "critics": ("local", "global"), "features": ("identity", "gradients", "blur")}
+WHOLE = {"warp": 0.2, "latent": 3, "grain": 1, "task": 1.0, "critics": ("local", "global"), "features": ("identity", "gradients", "blur")}
 
 
 def build(**options: object) -> SimGAN:
