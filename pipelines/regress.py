@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import functools
 import inspect
+import shutil
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -50,12 +51,14 @@ class Arm(Config):
         regressor: its name in domain/regressors.
         options: its own parameters.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
+        seeds: those of this arm alone, where it is tried with fewer than the task's.
     """
 
     samples: str
     regressor: str = "supervised"
     options: Mapping[str, Any] = field(default_factory=dict)
     only: Natural = 0
+    seeds: tuple[Natural, ...] = ()
 
     def check(self, where: str) -> None:
         """Refuse names and values that the regressor does not know."""
@@ -80,6 +83,7 @@ class Regress(Config):
         targets: names of the conditions that are estimated.
         arms: name → arm.
         seeds: one run of each arm a seed.
+        keep: name of the arm whose first network is kept as a model directory, if any.
         measure: ``gaze`` adds the angle between directions, where the targets are yaw and pitch in degrees; ``energy``
             the bias and resolution of a single target in GeV.
         bins: edges of the energy bins of ``energy``, in GeV.
@@ -90,6 +94,7 @@ class Regress(Config):
     targets: tuple[str, ...]
     arms: Mapping[str, Arm]
     seeds: tuple[Natural, ...] = (0, 1, 2, 3, 4)
+    keep: str = ""
     measure: Literal["targets", "gaze", "energy"] = "targets"
     bins: tuple[float, ...] = ()
     validate: bool = False
@@ -99,6 +104,8 @@ class Regress(Config):
         for key in ("targets", "arms", "seeds"):
             if not getattr(self, key):
                 raise InputError(f"Regress.{key}: is empty; name at least one")
+        if self.keep and self.keep not in self.arms:
+            raise InputError(f"Regress.keep: no arm {self.keep!r}; {suggestion(self.keep, self.arms)}")
         if self.measure == "gaze" and self.targets != ("yaw", "pitch"):
             raise InputError("Regress.measure: is 'gaze', so 'targets' must be [yaw, pitch]")
         if self.measure == "energy" and (len(self.targets) != 1 or len(self.bins) < 2):
@@ -121,7 +128,7 @@ def main(arguments: argparse.Namespace) -> None:
     truth = targets(test, config, Path(config.test))
     runs = [
         Run(out.name, name, arm, seed, config, {**test_digest, **stage.inputs(arm.file(seed))})
-        for name, arm in config.arms.items() for seed in config.seeds
+        for name, arm in config.arms.items() for seed in arm.seeds or config.seeds
     ]  # fmt: skip
     for run in runs:
         Space.of(test).require(Space.of(SampleFile(run.file)), f"the test of {config.test}", str(run.file))
@@ -137,6 +144,9 @@ def main(arguments: argparse.Namespace) -> None:
             values = {**config.scores(truth, each["estimate"]), **{f"floor_{key}": value for key, value in floor.items()}}
             measured += [(run.name, run.seed, metric, f"{value:.6g}") for metric, value in values.items()]
         table(partial / "results.csv", ("arm", "seed", "metric", "value"), measured)
+        if config.keep:
+            kept = next(run for run in runs if run.name == config.keep)
+            shutil.copytree(kept.folder / "model", partial / "model")
     with whole_file(out.with_name(f"{out.name}.runs.csv")) as partial:
         write_costs(partial, runs)
 

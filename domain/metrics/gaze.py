@@ -1,6 +1,8 @@
-"""Gaze: the angle between the direction that was estimated and the true one, in degrees."""
+"""Gaze: the angle between the direction that was estimated and the true one, and what is left of it on average."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 
@@ -41,3 +43,13 @@ def scores(truth: np.ndarray, estimate: np.ndarray) -> dict[str, float]:
         "within_7_degrees": float((error <= 7).mean()),
     }
 
+
+def drift(truth: np.ndarray, estimate: np.ndarray) -> float:
+    """The longest median error, in degrees of yaw and pitch, among the four quarters of the true directions.
+
+    Over all directions at once, eyes that all turn towards the middle would cancel; arguments as of :func:`angular_error`.
+    """
+    truth, estimate = pair(truth, estimate, "gaze drift", ("truth", "estimate"))
+    above = truth > np.median(truth, axis=0)
+    quarters = [(above == corner).all(1) for corner in itertools.product((False, True), repeat=2)]
+    return float(max(np.linalg.norm(np.median((estimate - truth)[rows], axis=0)) for rows in quarters if rows.any()))

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from domain import models
 from domain.config import Config, Count
 from domain.errors import InputError
-from domain.metrics import lines
+from domain.metrics import gaze, lines
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import numpy_generator
+from domain.regressors.supervised import SupervisedRegression
 from domain.samples import SampleFile, Samples
-from domain.system import CanClassify
+from domain.system import CanClassify, System
 from domain.view import study
 from pipelines.evaluate.arms import Values, spread
 from pipelines.evaluate.sides import KINDS
 
 REAL = "real"  # the floor's name
-AUC, AGREEMENT, LINES, DRIFT = "auc", "label_agreement", "centre_line_iou", "energy_drift"
+AUC, AGREEMENT, LINES, DRIFT, GAZE = "auc", "label_agreement", "centre_line_iou", "energy_drift", "gaze_drift"
 TESTS = {f"{AUC}_{name}": f"AUC, {name}" for kind in reversed(list(KINDS.values())) for name in kind.tests}
-TITLES = {AUC: "AUC", **TESTS, AGREEMENT: "label agreement [%]", LINES: "centre-line IoU", DRIFT: "energy drift [%]"}
+TITLES = {
+    AUC: "AUC", **TESTS, AGREEMENT: "label agreement [%]", LINES: "centre-line IoU", DRIFT: "energy drift [%]",
+    GAZE: "gaze drift [°]",
+}
 PERCENT = (AGREEMENT, DRIFT)
 SAYS = {
     AUC: "AUC: area under the ROC curve of a fresh classifier that tells samples from real ones; 0.5 is chance.",
     AGREEMENT: "Label agreement: how often a classifier of other real images reads the label that an image carries.",
     LINES: "Centre-line IoU: of the lines an image shows and those it is labelled with, to a pixel.",
     DRIFT: "Energy drift: the total deposit over the incident energy against that of real samples, less 1, over equal bins.",
+    GAZE: "Gaze drift: what a network that learned from other real images reads, less the label: the longest median among "
+    "the four quarters of directions; its own unease with what it never saw is in it.",
 }
 BATCH = 500
 
@@ -45,7 +53,8 @@ class Looks(Config):
         floor: judge as many other images of ``real`` too, as the set ``real``.
         count: images a side.
         judge: the two-sample test's classifier.
-        reader: model directory of a classifier of other real images, which reads the labels of the sets.
+        reader: model directory of a classifier of other real images, which reads the labels of the sets; or of a
+            regressor of yaw and pitch, which reads their gaze.
         lines: whether the sets' masks are centre lines that strokes should follow.
         bins: edges of energy bins in GeV; with them the energy drift of showers is measured.
         averages: draw average samples of each set, for kinds that have such a picture.
@@ -73,7 +82,7 @@ def looked(looks: Looks, seeds: Sequence[str]) -> list[dict[str, str]]:
 
     A set whose file is the same for all seeds has its label agreement and lines measured with the first alone.
     """
-    reader, rows = _reader(looks), []
+    reader, rows = models.load(looks.reader) if looks.reader else None, []
     for seed in seeds:
         real = _real(looks, seed)
         sets = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
@@ -134,29 +143,30 @@ def _seen(samples: Samples, real: Samples, seed: str, looks: Looks) -> dict[str,
     return {**found, DRIFT: side.response(reference, looks.bins)["etot_bias"]} if looks.bins and kind.has_response else found
 
 
-def _reader(looks: Looks) -> CanClassify | None:
-    if not looks.reader:
-        return None
-    model = models.load(looks.reader)
-    if not isinstance(model, CanClassify):
-        raise InputError(f"looks.reader: {looks.reader} does not classify; name a classifier's model directory")
-    return model
-
-
-def _labels(samples: Samples, looks: Looks, reader: CanClassify | None, file: str) -> dict[str, float]:
-    """How well labels and masks fit the images that carry them."""
+def _labels(samples: Samples, looks: Looks, reader: System | None, file: str) -> dict[str, float]:
+    """How well labels, gaze and masks fit the images that carry them."""
     found = {}
-    if reader:
+    if isinstance(reader, CanClassify):
         if samples.label is None:
             raise InputError(f"{file}: has no labels for 'looks.reader' to read; leave this set or the reader out")
-        x = reader.space.encode(samples.x)
-        answers = torch.cat([reader.classify(part).argmax(1) for part in x.split(BATCH)])
-        found[AGREEMENT] = float((answers.numpy() == samples.label).mean())
+        found[AGREEMENT] = float((_read_off(reader, reader.classify, samples).argmax(1) == samples.label).mean())
+    elif isinstance(reader, SupervisedRegression):
+        yaw_pitch = [k for k, name in enumerate(samples.about.condition) if name in ("yaw", "pitch")]
+        if samples.condition is None or len(yaw_pitch) != 2:
+            raise InputError(f"{file}: has no yaw and pitch for 'looks.reader' to read; leave this set or the reader out")
+        found[GAZE] = gaze.drift(samples.condition[:, yaw_pitch], _read_off(reader, reader.predict, samples))
+    elif reader is not None:
+        raise InputError(f"looks.reader: {looks.reader} reads nothing off an image; name a classifier's or a regressor's model")
     if looks.lines:
         if samples.mask is None:
             raise InputError(f"{file}: has no masks for 'looks.lines'; leave this set out, or set it to false")
         found[LINES] = lines.quality(samples.x, samples.mask, sum(samples.about.range) / 2)
     return found
+
+
+def _read_off(reader: System, answer: Callable[[Tensor], Tensor], samples: Samples) -> np.ndarray:
+    """What a reader answers of each sample, (N, ...)."""
+    return torch.cat([answer(part) for part in reader.space.encode(samples.x).split(BATCH)]).numpy()
 
 
 def looks_table(looks: Values) -> list[str]:

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from domain.errors import InputError
 from domain.gaze import angles, direction
-from domain.metrics.gaze import angular_error, scores
+from domain.metrics.gaze import angular_error, drift, scores
 
 RNG = np.random.default_rng(0)
 
@@ -50,3 +50,12 @@ def test_scores() -> None:
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="angular error"):
         angular_error(np.zeros((3, 2)), np.zeros(shape))
+
+
+def test_drift_is_what_noise_does_not_hide() -> None:
+    """A turn of all eyes, and a turn towards the middle, which is none on average; noise leaves little of itself."""
+    truth = RNG.uniform(-20, 20, (4000, 2))
+    noisy = truth + RNG.normal(0, 3, truth.shape)
+    assert drift(truth, noisy) < 0.4
+    assert drift(truth, noisy + [0.9, 1.2]) == pytest.approx(1.5, abs=0.4)
+    assert drift(truth, 0.8 * truth) == pytest.approx(0.2 * 10 * np.sqrt(2), abs=0.2)

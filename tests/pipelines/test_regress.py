@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from domain import models
 from domain.metrics import gaze
 from domain.samples import About, Samples, write
 from pipelines import regress, stage
 from pipelines.evaluate import regression
+from tests.pipelines.test_strokes_to_mnist import commands
 
 Pipeline = Callable[[str], None]
 
@@ -78,6 +80,7 @@ def test_arms_and_seeds(simulated: Path, pipeline: Pipeline, monkeypatch: pytest
         ("samples: rich.h5", 'samples: "rich-{seed}.h5"', "rich-0.h5: no such file"),
         ("pitch]\n    measure: gaze", "pich]", "no condition 'pich'; did you mean 'pitch'"),
         ("seeds: [0, 3]", "seeds: []", "regress.eyes.seeds: is empty"),
+        ("measure: gaze", "measure: gaze\n    keep: reel", "regress.eyes.keep: no arm 'reel'; did you mean 'real'"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(
@@ -152,13 +155,41 @@ def test_what_a_table_cannot_show(tmp_path: Path, pipeline: Pipeline) -> None:
             pipeline("evaluate.regression studies/eyes")
 
 
-def test_the_study_of_eyes_is_well_formed() -> None:
-    """Its parameters parse, and every file an arm or a look names is made by one of its stages."""
-    file = str(Path(__file__).resolve().parents[2] / "studies/eyes/params.yaml")
-    config = stage.parameters(regress.Regress, file, "regress", "eyes")
+STUDY = "studies/eyes"
+EYES = str(stage.ROOT / STUDY / "params.yaml")
+
+
+def test_every_stage_of_the_study_of_eyes(tmp_path: Path, pipeline: Pipeline) -> None:
+    """In the order of its dvc.yaml, at tiny size and with two seeds."""
+    content = YAML(typ="safe").load(Path(EYES))
+    for simulated in content["simulate"].values():
+        simulated |= {"count": 60, "options": {**simulated["options"], "height": 16, "width": 24}}
+    for name, refine in content["refine"].items():
+        refine["model"] |= {"width": 4, "blocks": 1, "critic_width": 4, "batch": 8, "critic_first": 1}
+        refine |= {"budget": {"steps": 2, "log_every": 1}, "seeds": [0] if name != "simgan" else [0, 3]}
+    for task in content["regress"].values():
+        task["seeds"] = task["seeds"][:1] if len(task["seeds"]) == 1 else [0, 3]
+        for arm in task["arms"].values():
+            arm["options"] |= {"width": 4, "epochs": 1}
+    content["evaluate"]["regression"]["looks"] |= {"count": 40, "judge": {"width": 4, "folds": 2, "epochs": 2}}
+    (tmp_path / STUDY).mkdir(parents=True)
+    YAML(typ="safe").dump(content, tmp_path / STUDY / "params.yaml")
+    for line in commands(content, STUDY):
+        pipeline(line)
+    with open(f"{STUDY}/results.csv", newline="") as stream:
+        found = {(row["arm"], row["seed"], row["metric"]) for row in csv.DictReader(stream)}
+    assert {("refined", "3", "degrees"), ("no_grain", "0", "degrees"), ("refined", "3", "gaze_drift")} <= found
+    assert not {("no_grain", "3", "degrees"), ("raw", "3", "gaze_drift")} & found
+    assert "| samples | AUC | gaze drift [°] |" in Path(STUDY, "summary.md").read_text()
+
+
+def test_the_arms_of_the_study_of_eyes_are_equal() -> None:
+    """Equal budgets, and every file an arm or a look names is made by one of its stages."""
+    config = stage.parameters(regress.Regress, EYES, "regress", "eyes")
     for name, arm in config.arms.items():
         arm.check(name)
     assert len({(arm.only, arm.options["epochs"], arm.options["width"]) for arm in config.arms.values()}) == 1
-    looks = stage.parameters(regression.Regression, file, "evaluate", "regression").looks
+    looks = stage.parameters(regression.Regression, EYES, "evaluate", "regression").looks
     named = {config.test, looks.real, *looks.sets.values(), *(arm.samples for arm in config.arms.values())}
-    assert named == {*(f"data/simulated/eyes_{part}.h5" for part in ("plain", "real", "test")), "data/refined/eyes-{seed}.h5"}
+    refined = {f"data/refined/eyes-{name}/{{seed}}.h5" for name in YAML(typ="safe").load(Path(EYES))["refiners"]}
+    assert named == {*(f"data/simulated/eyes_{part}.h5" for part in ("plain", "real", "test")), *refined}
