@@ -4,7 +4,8 @@
 
 Reads ``evaluate.domains`` of the params.yaml in the study's folder, what classify wrote for its tasks, the models it
 names, whose own classifiers answer for the test split, and the sample files whose looks are measured. Writes into the
-study's folder, both or none, ``results.csv`` (study, task, arm, seed, metric, value, and what it cost) and ``summary.md``.
+study's folder, all or none, ``results.csv`` (study, task, arm, seed, metric, value, and what it cost), ``summary.md`` and,
+where looks ask for it, ``samples-<task>.png``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pipelines import stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all, runs
 from pipelines.evaluate.arms import collected, difference, differences_table
-from pipelines.evaluate.looks import Looks, looked, looks_table
+from pipelines.evaluate.looks import Looks, draw_samples, looked, looks_table
 from pipelines.evaluate.runs import Cost, Entry
 
 RESULTS = ("study", "task", "arm", "seed", "metric", "value", *Cost._fields)
@@ -85,7 +86,11 @@ def main(arguments: argparse.Namespace) -> None:
     }
     with none_or_all(folder) as new:
         table(new("results.csv"), RESULTS, [*rows(folder.name, entries), *looks_rows(folder.name, looks)])
-        new("summary.md").write_text(page(config, entries, compared, looks))
+        captions = {
+            name: draw_samples(task.looks, next(iter(entries[name][config.floor].probabilities)), new(f"samples-{name}.png"))
+            for name, task in config.tasks.items() if task.looks and task.looks.picture
+        }
+        new("summary.md").write_text(page(config, entries, compared, looks, captions))
 
 
 def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
@@ -140,6 +145,7 @@ def page(
     tasks: Mapping[str, Mapping[str, Entry]],
     compared: Mapping[str, Sequence[Sequence[str]]],
     looks: Mapping[str, Sequence[Mapping[str, str]]],
+    captions: Mapping[str, str],
 ) -> str:
     """``summary.md``."""
     text = "Accuracy in percent on the target's test split, over seeds; no target label was used but by the ceiling."
@@ -154,6 +160,7 @@ def page(
         parts += [f"## {study.name(name)}", config.tasks[name].note, study.table(columns, lines)]
         parts += [differences_table(compared[name], "accuracy [%]")] if compared[name] else []
         parts += looks_table(collected(looks[name])) if name in looks else []
+        parts += [f"![{captions[name]}](samples-{name}.png)"] if name in captions else []
     parts += ["\n".join(f"- {sentence}" for sentence in config.rests_on)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -19,7 +19,7 @@ from domain.randomness import numpy_generator
 from domain.regressors.supervised import SupervisedRegression
 from domain.samples import SampleFile, Samples
 from domain.system import CanClassify, System
-from domain.view import study
+from domain.view import pictures, study
 from pipelines.evaluate.arms import Values, spread
 from pipelines.evaluate.sides import KINDS
 
@@ -39,7 +39,7 @@ SAYS = {
     GAZE: "Gaze drift: what a network that learned from other real images reads, less the label: the longest median among "
     "the four quarters of directions; its own unease with what it never saw is in it.",
 }
-BATCH = 500
+BATCH, SHOWN = 500, 12  # images read at once, and images in a row of a picture
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Looks(Config):
             regressor of yaw and pitch, which reads their gaze.
         lines: whether the sets' masks are centre lines that strokes should follow.
         bins: edges of energy bins in GeV; with them the energy drift of showers is measured.
-        averages: draw average samples of each set, for kinds that have such a picture.
+        picture: draw the sets and real samples, row under row: of images twelve each, of deposits the average.
     """
 
     real: str
@@ -69,7 +69,7 @@ class Looks(Config):
     reader: str = ""
     lines: bool = False
     bins: tuple[float, ...] = ()
-    averages: bool = False
+    picture: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,16 +101,18 @@ def _rows(name: str, seed: str, found: Mapping[str, float]) -> list[dict[str, st
     return [{"arm": name, "seed": seed, "metric": key, "value": f"{value:.6g}"} for key, value in found.items()]
 
 
-def draw_averages(looks: Looks, seed: str, path: Path) -> str:
-    """Draw average samples of each set and of real ones; what the picture shows."""
+def draw_samples(looks: Looks, seed: str, path: Path) -> str:
+    """Draw samples of each set and real ones, a row each; what the picture shows."""
     real = _real(looks, seed)
-    if real.about.kind not in KINDS:
-        problem = f"is of kind {real.about.kind!r}, which has no average picture"
-        raise InputError(f"{looks.real}: {problem}; set 'looks.averages' to false")
-    kind = KINDS[real.about.kind]
-    samples = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
-    kind.draw_averages({name: kind.of(each) for name, each in {**samples, REAL: real}.items()}, path)
-    return f"{kind.averages}: {', '.join(map(study.name, (*samples, REAL)))}"
+    sides = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
+    sides |= {REAL: real}
+    names = ", ".join(map(study.name, sides))
+    if real.about.kind in KINDS:
+        kind = KINDS[real.about.kind]
+        kind.draw_averages({name: kind.of(each) for name, each in sides.items()}, path)
+        return f"{kind.averages}: {names}"
+    pictures.rows([each.x[:SHOWN] for each in sides.values()], real.about.range, path)
+    return f"From above: {names}"
 
 
 def _read(file: str, count: int) -> Samples:

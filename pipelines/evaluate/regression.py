@@ -4,7 +4,7 @@
 
 Reads ``evaluate.regression`` of the study's parameter file, what regress wrote of its task, and the sample files that
 ``looks`` names. Writes into the study's folder ``results.csv`` (study, arm, seed, metric, value, and what each run
-took and ran on), ``summary.md``, and of samples such as showers ``averages.png``.
+took and ran on), ``summary.md`` and, where asked, ``samples.png``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipelines import stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all
 from pipelines.evaluate.arms import BySeed, Values, collected, difference, differences_table, spread
-from pipelines.evaluate.looks import Looks, draw_averages, looked, looks_table
+from pipelines.evaluate.looks import Looks, draw_samples, looked, looks_table
 from pipelines.evaluate.runs import read_table
 
 REGRESSED = Path("data/regressed")
@@ -79,8 +79,8 @@ def main(arguments: argparse.Namespace) -> None:
         rows += [{**row, "seconds": "", **origin()} for row in looks]
         table(new("results.csv"), COLUMNS, ([{"study": folder.name, **row}[column] for column in COLUMNS] for row in rows))
         caption = ""
-        if config.looks and config.looks.averages:
-            caption = draw_averages(config.looks, seeds[0], new("averages.png"))
+        if config.looks and config.looks.picture:
+            caption = draw_samples(config.looks, seeds[0], new("samples.png"))
         new("summary.md").write_text(page(config, values, compared, collected(looks), caption))
 
 
@@ -127,7 +127,7 @@ def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], 
     if looks:
         parts += looks_table(looks)
     if caption:
-        parts += [f"![{caption}](averages.png)"]
+        parts += [f"![{caption}](samples.png)"]
     parts += ["\n".join(f"- {sentence}" for sentence in config.rests_on)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -68,7 +68,7 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None]) -
         np.testing.assert_allclose(drifts, drifts[0], atol=1e-5)
     summary = Path(STUDY, "summary.md").read_text()
     assert "| refined - matched |" in summary and "| samples | AUC, layers | AUC, low | AUC, high | energy drift [%] |" in summary
-    assert "(averages.png)" in summary and Path(STUDY, "averages.png").exists()
+    assert "(samples.png)" in summary and Path(STUDY, "samples.png").exists()
     assert Path("data/models/showers-shower_simgan/3/samples.png").exists()
 
 

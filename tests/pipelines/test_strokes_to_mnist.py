@@ -103,6 +103,7 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None], m
     summary = Path(STUDY, "summary.md").read_text()
     assert "| refined augmented - raw augmented |" in summary
     assert "| samples | AUC | label agreement [%] | centre-line IoU |" in summary
+    assert "(samples-strokes_to_mnist.png)" in summary and Path(STUDY, "samples-strokes_to_mnist.png").exists()
 
 
 def test_arms_are_equal_and_what_they_name_is_made() -> None:
