@@ -185,6 +185,14 @@ class CanClassify(Protocol):
         """x: (N, *shape) → probabilities (N, K)."""
 
 
+@runtime_checkable
+class CanPredict(Protocol):
+    """Estimates the conditions that its space names."""
+
+    def predict(self, x: Tensor) -> Tensor:
+        """x: samples (N, *shape) → conditions (N, C) in their own units."""
+
+
 CAPABILITIES: dict[str, type] = {
     "samples": CanSample,
     "encodes": CanEncode,
@@ -193,6 +201,7 @@ CAPABILITIES: dict[str, type] = {
     "density": CanRate,
     "translates": CanTranslate,
     "classifies": CanClassify,
+    "predicts": CanPredict,
 }
 
 

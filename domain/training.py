@@ -362,7 +362,7 @@ class Run:
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
     """A copy with the parameter's strides where it has its shape: a fused optimiser pairs them in memory."""
-    return torch.empty_like(parameter).copy_(value).detach() if value.shape == parameter.shape else value
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,10 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from domain.classifiers.supervised import Supervised, SupervisedConfig
 from domain.errors import InputError
 from domain.randomness import scoped_seed
+from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
-from domain.training import Budget, NotFinite, fit
+from domain.training import Budget, NotFinite, Run, fit
 
 ROWS = 7
 
@@ -97,6 +99,28 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path: Path, die: int) -> None:
     assert json.dumps(again) == json.dumps(history), "values or the order of columns"
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_checkpoint_keeps_the_layout_of_convolutions(tmp_path: Path) -> None:
+    """A fused optimiser pairs a parameter with its moments in memory, whatever their strides say."""
+
+    def begun() -> Run:
+        torch.manual_seed(0)
+        system = Supervised(SupervisedConfig("conv", width=4, batch=8), Space("image", (1, 12, 12), (0.0, 1.0), classes=2))
+        data = system.streams(torch.randn(40, 1, 12, 12, generator=torch.manual_seed(1)), torch.arange(40) % 2)
+        return Run([system], [data], Budget(steps=6, precision="float32"), [0], torch.device("cpu"))
+
+    whole, resumed = begun(), begun()
+    whole.start()
+    for _ in range(3):
+        whole.play()
+    whole.save(tmp_path / "checkpoint")
+    assert resumed.resume(tmp_path / "checkpoint")
+    for _ in range(3):
+        whole.play()
+        resumed.play()
+    for name, value in whole.parameters.items():
+        assert torch.equal(value, resumed.parameters[name]), name
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation, normal
 from domain.nets.plane import PlaneNetwork
 from domain.objectives.entropy import conditional_entropy, marginal_entropy
 from domain.objectives.features import MATCHING, pull_away
-from domain.objectives.smoothness import adversarial_direction, divergence
+from domain.objectives.smoothness import adversarial_divergence, divergence
 from domain.randomness import numpy_generator
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
@@ -267,8 +267,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         def logits(moved: Tensor) -> Tensor:
             return self.discriminator(moved.view_as(x))[0]
 
-        direction = adversarial_direction(logits, flat, answers, start.float(), difference=1.0)
-        return divergence(answers, logits(flat + self.config.radius * direction)).mean()
+        return adversarial_divergence(logits, flat, answers, start.float(), self.config.radius)
 
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Distance of the features of a real and a generated batch, or the cost of looking real."""

@@ -26,7 +26,7 @@ from domain.config import Config, Count, Fraction, Natural, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine
 from domain.nets.backbone import backbone
-from domain.nets.batch_norm import calibrate
+from domain.nets.batch_norm import calibrate, random_batches
 from domain.nets.history import ParameterHistory
 from domain.objectives.entropy import marginal_entropy
 from domain.space import Space
@@ -44,7 +44,7 @@ class SelfEnsemblingConfig(Config):
         augment: strength of the random affine maps of every image, see ``nets/augment.py``; 0 for none.
         student_augment: the same for the unlabelled images that the student sees.
         noise: deviation of the Gaussian noise on what the student sees, in [−1, 1].
-        memory: decay per step of the teacher's mean.
+        memory: decay per step of the teacher's mean; the estimator takes that of its averaged weights, ``average``.
         confidence: least probability of an answer of the teacher's that counts.
         agreement: weight of the unlabelled samples' term.
         balance: weight of the missing entropy of the batch's mean class probabilities, for classes that are about
@@ -132,13 +132,7 @@ class SelfEnsembling(ClassifyingSystem):
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         x = data["unlabelled"].tensors[0]
-
-        def passes() -> None:
-            for _ in range(10):
-                rows = torch.randint(len(x), (500,), generator=generator, device=x.device)
-                self.student(x[rows])
-
-        calibrate(self.student, passes)
+        calibrate(self.student, lambda: [self.student(some) for some in random_batches(x, 500, generator)])
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
@@ -156,18 +150,18 @@ class SelfEnsemblingClassifier(NetworkClassifier):
     """Classifier of unlabelled samples by labelled ones of another domain; see the module's docstring.
 
     Args:
+        average: decay per step of the teacher, which is what classifies in the end.
         network ... unlabelled_batch: as in :class:`SelfEnsemblingConfig`.
         rate: learning rate.
     """
 
-    average: float = 0.99  # as the teacher's memory
+    average: float = 0.99
     network: str = "mlp"
     hidden: tuple[int, ...] = (256, 256)
     width: int = 32
     augment: float = 0.0
     student_augment: float = 0.0
     noise: float = 0.1
-    memory: float = 0.99
     confidence: float = 0.95
     agreement: float = 1.0
     balance: float = 0.0
@@ -176,7 +170,7 @@ class SelfEnsemblingClassifier(NetworkClassifier):
 
     def make(self, space: Space) -> SelfEnsembling:
         config = SelfEnsemblingConfig(
-            self.network, self.hidden, self.width, self.augment, self.student_augment, self.noise, self.memory,
+            self.network, self.hidden, self.width, self.augment, self.student_augment, self.noise, self.average,
             self.confidence, self.agreement, self.balance, self.batch, self.unlabelled_batch, Adam(self.rate, 0.9),
         )
         return SelfEnsembling(config, space)

@@ -24,7 +24,7 @@ from domain.config import Config, Count, Fraction, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine
 from domain.nets.backbone import backbone
-from domain.nets.batch_norm import calibrate
+from domain.nets.batch_norm import calibrate, random_batches
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 from domain.training import Budget
@@ -84,14 +84,8 @@ class Supervised(ClassifyingSystem):
         return {"classes": cross_entropy(self.head(self.trunk(x) * kept).float(), label)}
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        images = data["labelled"].tensors[0]
-
-        def passes() -> None:
-            for _ in range(5):
-                rows = torch.randint(len(images), (500,), generator=generator, device=generator.device)
-                self.features(images[rows])
-
-        calibrate(self.trunk, passes)
+        x = data["labelled"].tensors[0]
+        calibrate(self.trunk, lambda: [self.trunk(some) for some in random_batches(x, 500, generator, 5)])
 
     def features(self, x: Tensor) -> Tensor:
         """The last hidden layer; x: (N, *shape) in [−1, 1] → (N, F)."""

@@ -26,9 +26,9 @@ from torch.nn.functional import cross_entropy
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, NonNegative, Positive, Range
-from domain.nets.batch_norm import BatchNorm, calibrate
+from domain.nets.batch_norm import BatchNorm, calibrate, random_batches
 from domain.objectives.entropy import conditional_entropy
-from domain.objectives.smoothness import adversarial_direction, divergence
+from domain.objectives.smoothness import adversarial_divergence
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 
@@ -95,9 +95,9 @@ class VirtualAdversarialTraining(ClassifyingSystem):
         with torch.set_grad_enabled(config.entropy > 0):
             clean = self.logits(x)
         target = clean.detach()
-        start, steps = noise["start"], config.iterations
-        r = config.radius * adversarial_direction(self.logits, x, target, start, config.difference, steps)
-        terms["smoothness"] = config.smoothness * divergence(target, self.logits(x + r)).mean()
+        terms["smoothness"] = config.smoothness * adversarial_divergence(
+            self.logits, x, target, noise["start"], config.radius, config.difference, config.iterations
+        )
         if config.entropy:
             terms["entropy"] = config.entropy * conditional_entropy(clean)
         return terms
@@ -108,13 +108,7 @@ class VirtualAdversarialTraining(ClassifyingSystem):
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         x = data["unlabelled"].tensors[0]
-
-        def passes() -> None:
-            for _ in range(10):
-                rows = torch.randint(len(x), (1000,), generator=generator, device=x.device)
-                self.network(self.unit(x[rows]))
-
-        calibrate(self.network, passes)
+        calibrate(self.network, lambda: [self.network(self.unit(some)) for some in random_batches(x, 1000, generator)])
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:

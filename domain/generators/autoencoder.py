@@ -18,7 +18,7 @@ from torch import Tensor
 
 from domain.config import Config, Count, Fraction, Natural
 from domain.errors import InputError
-from domain.nets.batch_norm import calibrate
+from domain.nets.batch_norm import calibrate, random_batches
 from domain.nets.images import Network, PixelModel, Pixels, binarised, decoder, encoder
 from domain.nets.priors import Aggregate
 from domain.space import Space
@@ -114,9 +114,8 @@ class Autoencoder(System):
         (images,) = data["real"].tensors
 
         def passes() -> None:
-            for _ in range(10):
-                rows = torch.randint(len(images), (256,), generator=generator, device=generator.device)
-                self.decoder(self.encoder(self.corrupted(images[rows], self.damage(256, generator))))
+            for some in random_batches(images, 256, generator):
+                self.decoder(self.encoder(self.corrupted(some, self.damage(256, generator))))
 
         calibrate(self, passes)
         self.eval()

@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 
 from domain.config import Config, Count, Natural
 from domain.errors import InputError
-from domain.nets.batch_norm import BatchNorm, calibrate
+from domain.nets.batch_norm import BatchNorm, calibrate, random_batches
 from domain.nets.codes import Gaussian
 from domain.nets.images import PixelModel, Pixels
 from domain.nets.mlp import mlp
@@ -133,9 +133,8 @@ class LadderVAE(System):
         (images,) = data["real"].tensors
 
         def passes() -> None:
-            for _ in range(10):
-                rows = torch.randint(len(images), (256,), generator=generator, device=generator.device)
-                self.picture(self.descend(self.likelihoods(images[rows]), self.draw_noise(256, generator))[0].z)
+            for some in random_batches(images, 256, generator):
+                self.picture(self.descend(self.likelihoods(some), self.draw_noise(256, generator))[0].z)
 
         calibrate(self, passes)
 

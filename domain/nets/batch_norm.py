@@ -8,7 +8,7 @@ statistics, and :func:`calibrate` measures, once, those that are used after trai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -76,3 +76,9 @@ def calibrate(net: nn.Module, passes: Callable[[], object]) -> None:
         layer.variance.copy_(variances.mean(0))
         layer.measured = None
     net.train(was_training)
+
+
+def random_batches(x: Tensor, size: int, generator: torch.Generator, count: int = 10) -> Iterator[Tensor]:
+    """``count`` times ``size`` samples of x, (N, ...), with repeats: what :func:`calibrate` may look at."""
+    for _ in range(count):
+        yield x[torch.randint(len(x), (size,), generator=generator, device=x.device)]

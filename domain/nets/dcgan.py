@@ -80,7 +80,7 @@ class Critic(nn.Module):
         for k, (a, b) in enumerate(itertools.pairwise(widths)):
             layers += [nn.Conv2d(a, b, 3, 2 if len(sizes) > 1 else 1, 1)]
             layers += [BatchNorm(b)] if batch_norm and k > 0 else []
-            layers += [nn.LeakyReLU(0.2)]
+            layers += [nn.LeakyReLU(0.2, inplace=True)]
         self.trunk = nn.Sequential(*layers, nn.Flatten()).to(memory_format=torch.channels_last)  # a fifth faster
         self.head = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], outputs)
         self.apply(_start)

@@ -37,7 +37,8 @@ class ParameterHistory(nn.Module):
 
     def distance(self, net: nn.Module) -> Tensor:
         """‖θ − mean‖², a scalar; zero before the first step."""
-        parts = [(p - self.get_buffer(self._key(n))).square().sum() for n, p in net.named_parameters()]
+        means = self.values(net)
+        parts = [(parameter - means[name]).square().sum() for name, parameter in net.named_parameters()]
         return torch.stack(parts).sum() * (self.steps > 0)
 
     @staticmethod

@@ -15,7 +15,8 @@ class ResidualBlock(nn.Module):
         self.first, self.second = (nn.Conv2d(width, width, 3, padding=1, padding_mode="replicate") for _ in range(2))
 
     def forward(self, h: Tensor) -> Tensor:
-        return torch.relu(h + self.second(torch.relu(self.first(h))))
+        change = self.second(self.first(h).relu_())
+        return change.add_(h).relu_()  # in place, as memory is what it waits for
 
 
 class Refiner(nn.Module):
@@ -32,7 +33,7 @@ class Refiner(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(channels + extra, width, 3, padding=1, padding_mode="replicate"),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             *(ResidualBlock(width) for _ in range(blocks)),
         )
         self.head = nn.Conv2d(width, channels, 1)
@@ -58,7 +59,7 @@ class PatchCritic(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for stride in strides:
-            layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.LeakyReLU(0.2, inplace=True)]
             channels = width
         self.net = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1)).to(memory_format=torch.channels_last)
 

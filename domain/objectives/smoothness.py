@@ -42,3 +42,17 @@ def adversarial_direction(
         (growth,) = torch.autograd.grad(divergence(clean, logits(x + r)).sum(), r)
         d = normalize(growth)
     return d
+
+
+def adversarial_divergence(
+    logits: Callable[[Tensor], Tensor],
+    x: Tensor,
+    clean: Tensor,
+    start: Tensor,
+    radius: float,
+    difference: float = 1.0,
+    iterations: int = 1,
+) -> Tensor:
+    """Mean divergence from ``clean`` at distance ``radius`` along :func:`adversarial_direction`, whose arguments it takes."""
+    direction = adversarial_direction(logits, x, clean, start, difference, iterations)
+    return divergence(clean, logits(x + radius * direction)).mean()

@@ -18,7 +18,7 @@ from domain.config import Config, Count, NonNegative
 from domain.errors import InputError
 from domain.nets.appearance import appearance
 from domain.nets.backbone import backbone
-from domain.nets.batch_norm import calibrate
+from domain.nets.batch_norm import calibrate, random_batches
 from domain.network_estimator import NetworkEstimator, image_shape, vectors
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
@@ -90,12 +90,7 @@ class SupervisedRegression(System):
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         x = data["known"].tensors[0]
-
-        def passes() -> None:
-            for _ in range(5):
-                self.trunk(x[torch.randint(len(x), (500,), generator=generator, device=generator.device)])
-
-        calibrate(self.trunk, passes)
+        calibrate(self.trunk, lambda: [self.trunk(some) for some in random_batches(x, 500, generator, 5)])
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:

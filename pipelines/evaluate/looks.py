@@ -16,9 +16,8 @@ from domain.errors import InputError
 from domain.metrics import gaze, lines
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
 from domain.randomness import numpy_generator
-from domain.regressors.supervised import SupervisedRegression
 from domain.samples import SampleFile, Samples
-from domain.system import CanClassify, System
+from domain.system import CanClassify, CanPredict, System
 from domain.view import pictures, study
 from pipelines.evaluate.arms import Values, spread
 from pipelines.evaluate.sides import KINDS
@@ -152,7 +151,7 @@ def _labels(samples: Samples, looks: Looks, reader: System | None, file: str) ->
         if samples.label is None:
             raise InputError(f"{file}: has no labels for 'looks.reader' to read; leave this set or the reader out")
         found[AGREEMENT] = float((_read_off(reader, reader.classify, samples).argmax(1) == samples.label).mean())
-    elif isinstance(reader, SupervisedRegression):
+    elif isinstance(reader, CanPredict):
         yaw_pitch = [k for k, name in enumerate(samples.about.condition) if name in ("yaw", "pitch")]
         if samples.condition is None or len(yaw_pitch) != 2:
             raise InputError(f"{file}: has no yaw and pitch for 'looks.reader' to read; leave this set or the reader out")

@@ -21,7 +21,7 @@ SMALL = {"hidden": (32,), "batch": 32, "precision": "float32", "random_state": 0
 
 
 def small(**options: object) -> SelfEnsemblingClassifier:
-    return SelfEnsemblingClassifier(**{**SMALL, "epochs": 15, "memory": 0.9, "rate": 1e-2, **options})
+    return SelfEnsemblingClassifier(**{**SMALL, "epochs": 15, "average": 0.9, "rate": 1e-2, **options})
 
 
 @parametrize_with_checks(
@@ -84,14 +84,15 @@ def test_only_sure_answers_of_the_teacher_count() -> None:
     assert 0 < terms["sure"] < 1
 
 
-def test_the_teacher_is_a_constant() -> None:
+def test_balance_pays_for_classes_that_are_missing() -> None:
     model = system(confidence=0.0, balance=0.5)
     batch, noise = batch_and_noise(model)
     terms = model.terms(batch, noise)
     torch.testing.assert_close(terms["balance"], -0.5 * marginal_entropy(model.student(batch["unlabelled"][0])))
-    sum(terms.values()).backward()
-    assert not any(mean.requires_grad for mean in model.mean.values(model.student).values())
-    assert all(weight.grad is not None for weight in model.student.parameters())
+
+
+def test_the_teacher_remembers_as_long_as_the_average() -> None:
+    assert small(average=0.8).make(Space("table", (6,), (-1.0, 1.0), classes=3)).config.memory == 0.8
 
 
 def test_unlabelled_are_those_without_a_label() -> None:

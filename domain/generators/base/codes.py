@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from domain.config import Config, Count
 from domain.nets import images, pair
-from domain.nets.batch_norm import calibrate
+from domain.nets.batch_norm import calibrate, random_batches
 from domain.nets.images import Network, Pixels
 from domain.nets.mlp import mlp
 from domain.space import Space
@@ -86,9 +86,8 @@ class Coded(Unlabelled):
         (x,) = data["real"].tensors
 
         def passes() -> None:
-            for _ in range(10):
-                rows = torch.randint(len(x), (256,), generator=generator, device=generator.device)
-                self.decoder(self.coded(x[rows], self.code_noise(256, generator)))
+            for some in random_batches(x, 256, generator):
+                self.decoder(self.coded(some, self.code_noise(256, generator)))
 
         calibrate(self, passes)
 
