@@ -10,6 +10,7 @@ from domain.classifiers.feature_matching import FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
 from domain.classifiers.ladder import LadderClassifier
 from domain.classifiers.self_ensembling import SelfEnsemblingClassifier
+from domain.classifiers.smooth_matching import SmoothMatchingGANClassifier
 from domain.classifiers.supervised import SelfTrainingClassifier, SupervisedClassifier
 from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier
 from domain.system import System
@@ -17,6 +18,7 @@ from domain.table import Table
 
 CLASSIFIERS = {
     "feature_matching": FeatureMatchingGANClassifier,
+    "smooth_matching": SmoothMatchingGANClassifier,
     "ladder": LadderClassifier,
     "supervised": SupervisedClassifier,
     "self_training": SelfTrainingClassifier,
@@ -31,6 +33,7 @@ CLASSIFIERS = {
 NETWORKS: Table[type[System]] = Table(
     __name__,
     feature_matching="feature_matching.FeatureMatchingGAN",
+    smooth_matching="smooth_matching.SmoothMatchingGAN",
     ladder="ladder.LadderNetwork",
     supervised="supervised.Supervised",
     self_ensembling="self_ensembling.SelfEnsembling",

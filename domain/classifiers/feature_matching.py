@@ -16,39 +16,27 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from sklearn.base import clone
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, softplus
 
 from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
-from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
+from domain.config import Config, Count, Fraction, Natural, NonNegative
 from domain.errors import InputError
-from domain.graph import spread, surest
 from domain.nets.augment import affine
 from domain.nets.batch_norm import calibrate
 from domain.nets.dcgan import Generator
 from domain.nets.history import ParameterHistory
 from domain.nets.mlp import mlp
-from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation, normal
-from domain.nets.plane import PlaneNetwork
+from domain.nets.noisy import NineLayers, NoisyMLP, Normalisation
 from domain.objectives.entropy import conditional_entropy, marginal_entropy
 from domain.objectives.features import MATCHING, pull_away
-from domain.objectives.smoothness import adversarial_divergence, divergence
-from domain.randomness import numpy_generator
 from domain.space import Space
 from domain.system import Adam, Batch, Noise, Player, Stream, Terms
-from domain.topology import Topology, Warps
-from domain.training import Budget
 
-Network = Literal["mlp", "conv", "plane"]
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
-
-LEAST = 1e-7  # probability under a logarithm
-WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch that share one
 
 
 @dataclass(frozen=True)
@@ -57,13 +45,10 @@ class FeatureMatchingConfig(Config):
 
     Attributes:
         network: ``mlp`` sees vectors in [0, 1] through Gaussian noise; ``conv`` is the paper's
-            nine-layer network on images, with dropout; ``plane`` is a small convolutional network on
-            the plane in which the features' correlations lay them out (``domain/topology.py``).
-        hidden: widths of the hidden layers of an ``mlp`` discriminator, and of those after the convolutions of ``plane``.
+            nine-layer network on images, with dropout.
+        hidden: widths of the hidden layers of an ``mlp`` discriminator.
         generator_hidden: widths of the hidden layers of the generator, but for ``conv``.
-        width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN), and
-            of the first convolution of ``plane``, where 32 do; the second has twice as many.
-        side: of the picture that ``plane`` makes of a vector, in pixels.
+        width: channels of the ``conv`` discriminator's first layers (96 for CIFAR-10, 64 for SVHN).
         normalisation: of the ``mlp`` discriminator: ``weight``, as published, or ``batch``.
         latent: width of the latent vector, uniform in [0, 1].
         input_noise, layer_noise: deviation of the Gaussian noise added to the input and before
@@ -72,20 +57,10 @@ class FeatureMatchingConfig(Config):
             or with ``none`` the non-saturating cost of looking real.
         kernels: of minibatch discrimination; meant for ``matching="none"``.
         unlabelled_weight: weight of the realness terms against the labelled one.
-        spread: how many samples of each class get a label beforehand by label spreading on the graph of
-            all samples (``domain/graph.py``), the surest first; 0 for none.
         label_noise: share of the labels that are replaced by a random class in each step.
         consistency: weight of the squared distance between the class probabilities of two noisy
             passes over the unlabelled samples (Laine & Aila 2016, arXiv 1610.02242).
-        radius: L2 length, in units of the discriminator's input, of virtual adversarial perturbations of
-            the unlabelled samples, under which answers should not change (Miyato et al. 2017,
-            arXiv 1704.03976); 0 for none.
-        warp: strength of random smooth deformations of the same plane, for any network but ``conv``: labelled samples are shown warped, and answers should not
-            change when unlabelled ones are. Nothing needs to know which feature is next to which.
-        warp_weight: weight of the divergence of warped answers from the plain ones.
         entropy: weight of the unlabelled samples' conditional entropy (Dai et al. 2017).
-        fade: steps in which a teacher's opinion of the unlabelled samples gives way to the own answers,
-            as what answers to warped samples should agree with; 0 for no teacher.
         balance: weight of the missing entropy of the batch's mean class probabilities: for classes
             that are about equally frequent (Springenberg 2015, arXiv 1511.06390).
         manifold: weight of the squared change of logits along the generator's own manifold, for
@@ -100,11 +75,10 @@ class FeatureMatchingConfig(Config):
         optimiser, generator_optimiser: of the two players. The published Adam adds 1e-8 inside the root, a floor of 1e-4.
     """
 
-    network: Network = "mlp"
+    network: Literal["mlp", "conv"] = "mlp"
     hidden: tuple[Count, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[Count, ...] = (500, 500)
     width: Count = 96
-    side: Annotated[int, Range(8)] = 24
     normalisation: Normalisation = "weight"
     latent: Count = 100
     input_noise: NonNegative = 0.3
@@ -112,14 +86,9 @@ class FeatureMatchingConfig(Config):
     matching: Matching = "mean_square"
     kernels: Natural = 0
     unlabelled_weight: NonNegative = 1.0
-    spread: Natural = 0
     label_noise: Fraction = 0.0
     consistency: NonNegative = 0.0
-    radius: NonNegative = 0.0
-    warp: NonNegative = 0.0
-    warp_weight: NonNegative = 2.0
     entropy: NonNegative = 0.0
-    fade: Natural = 0
     balance: NonNegative = 0.0
     manifold: NonNegative = 0.0
     manifold_step: NonNegative = 1e-2
@@ -143,12 +112,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
         self.config, self.space = config, space
         if space.kind != "image" and (config.augment or config.network == "conv"):
             raise InputError("network='conv' and augment need images; pass X as (N, H, W) or (N, C, H, W)")
-        if config.warp and config.network == "conv":
-            raise InputError("warp is for networks that see vectors; with network='conv' set augment")
         self.unlabelled_batch = config.unlabelled_batch or config.batch
-        self.warps: Warps | None = None
-        if config.fade:
-            self.register_buffer("turns", torch.zeros(()))
         if config.network == "conv":
             channels, side, other = space.shape
             if side != other or side < 12:
@@ -157,16 +121,7 @@ class FeatureMatchingGAN(ClassifyingSystem):
             self.generator = Generator(config.latent, space.shape, width=128)
         else:
             inputs = math.prod(space.shape)
-            if config.network == "plane":
-                channels = (config.width, 2 * config.width)
-                self.discriminator = PlaneNetwork(
-                    inputs, config.side, channels, config.hidden, space.classes, config.kernels
-                )
-            else:
-                deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
-                self.discriminator = NoisyMLP(
-                    inputs, config.hidden, space.classes, deviations, config.normalisation, config.kernels
-                )
+            self.discriminator = self.vector_network(inputs)
             self.generator = mlp((config.latent, *config.generator_hidden, inputs), nn.Softplus, batch_norm=True)
         self.players = (
             Player("discriminator", ("discriminator",), self.discriminator_terms, config.optimiser),
@@ -178,22 +133,17 @@ class FeatureMatchingGAN(ClassifyingSystem):
         if config.historical:
             self.past = nn.ModuleDict({role: ParameterHistory(getattr(self, role)) for role in self.averaged})
 
+    def vector_network(self, inputs: int) -> nn.Module:
+        """The discriminator of vectors of this width."""
+        config = self.config
+        deviations = (config.input_noise, *[config.layer_noise] * len(config.hidden))
+        return NoisyMLP(inputs, config.hidden, self.space.classes, deviations, config.normalisation, config.kernels)
+
     def streams(self, x: Tensor, label: Tensor) -> Mapping[str, Stream]:
-        if self.config.spread:
-            array = label.numpy()
-            label = torch.from_numpy(surest(spread(x.numpy(), array), array, self.config.spread))
-        if self.config.warp or self.config.network == "plane":
-            topology = Topology.learn(self.unit(x).numpy())
-            if self.config.warp:
-                self.warps = Warps(topology, WARPS, self.config.warp, numpy_generator(0, "warps"))
-            if self.config.network == "plane":
-                self.discriminator.place(topology.picture(self.config.side))
         return self.both(x, label, self.config.batch, self.unlabelled_batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch
-        critic = size * (2 + bool(config.manifold)) + many * (1 + bool(config.consistency) + bool(config.warp))
-        rows = {"generator": many + size, "discriminator": critic}[player.name]
 
         def uniform(*shape: int) -> Tensor:
             return torch.rand(shape, generator=generator, device=generator.device)
@@ -203,71 +153,65 @@ class FeatureMatchingGAN(ClassifyingSystem):
             "step": uniform(size, config.latent) - 0.5,
             "affine": 2 * uniform(size + 2 * many, 6) - 1,
             "label": uniform(size, 2),
-            "layers": self.discriminator.draw(rows, generator),
-            "direction": normal(many, math.prod(self.space.shape), generator) if config.radius else None,
+            "layers": self.discriminator.draw(self.shown_to(player), generator),
         }
-        if config.warp:
-            counts = {"known_warps": size, "warps": many}
-            drawn |= {
-                name: torch.randint(WARPS, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
-                for name, count in counts.items()
-            }
         return {name: value for name, value in drawn.items() if value is not None}
+
+    def shown_to(self, player: Player) -> int:
+        """How many samples pass through the discriminator in a step of this player."""
+        config, size, many = self.config, self.config.batch, self.unlabelled_batch
+        if player.name == "generator":
+            return many + size
+        return size * (2 + bool(config.manifold)) + many * (1 + bool(config.consistency))
+
+    def real_views(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Real samples as the discriminator is shown them, each (N, *shape)."""
+        (labelled, _), (unlabelled, *_) = batch["labelled"], batch["unlabelled"]
+        views = {
+            "labelled": self.shown(labelled, noise["affine"]),
+            "unlabelled": self.shown(unlabelled, noise["affine"][len(labelled) :]),
+        }
+        if self.config.consistency:
+            views["again"] = self.shown(unlabelled, noise["affine"][-len(unlabelled) :])
+        return views
+
+    def generated_views(self, noise: Noise) -> dict[str, Tensor]:
+        """Generated samples, and others a step further along the generator's manifold."""
+        views = {"generated": self.generate(noise["z"])}
+        if self.config.manifold:
+            step = self.config.manifold_step * normalize(noise["step"], dim=1)
+            views["near"] = self.generate(noise["z"] + step)
+        return views
 
     def discriminator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Class cross-entropy of labelled samples; realness of unlabelled and generated ones."""
-        (labelled, label), (unlabelled, *opinion), config = batch["labelled"], batch["unlabelled"], self.config
-        made = [self.generate(noise["z"])]
-        if config.manifold:
-            made.append(self.generate(noise["z"] + config.manifold_step * normalize(noise["step"], dim=1)))
-        known = self.shown(labelled, noise["affine"])
-        real = self.shown(unlabelled, noise["affine"][len(labelled) :])
-        again = [self.shown(unlabelled, noise["affine"][-len(unlabelled) :])] * bool(config.consistency)
-        warped = []
-        if self.warps:
-            known, warped = self.warps(known, noise["known_warps"]), [self.warps(real, noise["warps"])]
-        x = [known, real, *again, *warped, *made]
-        sizes = [len(part) for part in x]
-        known, answers, *others = self.discriminator(torch.cat(x), noise.get("layers"), sizes)[0].split(sizes)
-        again, warped, fake = others[: len(again)], others[len(again) : -len(made)], others[-len(made) :]
-        realness = softplus(-answers.logsumexp(1)).mean() + softplus(fake[0].logsumexp(1)).mean()
+        config = self.config
+        views = self.real_views(batch, noise) | self.generated_views(noise)
+        sizes = [len(view) for view in views.values()]
+        answers = self.discriminator(torch.cat([*views.values()]), noise.get("layers"), sizes)[0].split(sizes)
+        logits = dict(zip(views, answers))
+        unlabelled, generated = logits["unlabelled"], logits["generated"]
+        realness = softplus(-unlabelled.logsumexp(1)).mean() + softplus(generated.logsumexp(1)).mean()
         terms = {
-            "classes": cross_entropy(known, self.noisy_labels(label, noise["label"])),
+            "classes": cross_entropy(logits["labelled"], self.noisy_labels(batch["labelled"][1], noise["label"])),
             "realness": 0.5 * config.unlabelled_weight * realness,
         }
         if config.manifold:
-            terms["manifold"] = config.manifold * (fake[0] - fake[1]).square().sum(1).mean()
-        for other in again:
-            distance = (answers.softmax(1) - other.softmax(1)).square().sum(1)
+            terms["manifold"] = config.manifold * (generated - logits["near"]).square().sum(1).mean()
+        if config.consistency:
+            distance = (unlabelled.softmax(1) - logits["again"].softmax(1)).square().sum(1)
             terms["consistency"] = config.consistency * distance.mean()
-        taught = self.taught(answers.detach(), *opinion)
-        for other in warped:
-            terms["warp"] = config.warp_weight * divergence(taught, other).mean()
-        if opinion:
-            terms["teacher"] = divergence(taught, answers).mean()
-        if config.radius:
-            terms["smoothness"] = self.smoothness(real, answers.detach(), noise["direction"])
         if config.entropy:
-            terms["entropy"] = config.entropy * conditional_entropy(answers)
+            terms["entropy"] = config.entropy * conditional_entropy(unlabelled)
         if config.balance:
-            terms["balance"] = config.balance * (math.log(self.space.classes) - marginal_entropy(answers))
-        return terms | self.historical("discriminator")
+            terms["balance"] = config.balance * (math.log(self.space.classes) - marginal_entropy(unlabelled))
+        return terms | self.further_terms(batch, noise, views, logits) | self.historical("discriminator")
 
-    def taught(self, answers: Tensor, opinion: Tensor | None = None) -> Tensor:
-        """What answers should be: logits (N, K), at first those of the teacher's opinion, probabilities (N, K)."""
-        if opinion is None:
-            return answers
-        trust = (1 - self.turns / self.config.fade).clamp(min=0)
-        return torch.lerp(answers.softmax(1), opinion, trust).clamp(min=LEAST).log()
-
-    def smoothness(self, x: Tensor, answers: Tensor, start: Tensor) -> Tensor:
-        """Mean divergence from ``answers``, logits (N, K), under virtual adversarial perturbations of x."""
-        flat = x.flatten(1)
-
-        def logits(moved: Tensor) -> Tensor:
-            return self.discriminator(moved.view_as(x))[0]
-
-        return adversarial_divergence(logits, flat, answers, start.float(), self.config.radius)
+    def further_terms(
+        self, batch: Batch, noise: Noise, views: Mapping[str, Tensor], logits: Mapping[str, Tensor]
+    ) -> Terms:
+        """The discriminator's terms of a subclass; views: (N, *shape), logits: (N, K), by the views' names."""
+        return {}
 
     def generator_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Distance of the features of a real and a generated batch, or the cost of looking real."""
@@ -297,8 +241,6 @@ class FeatureMatchingGAN(ClassifyingSystem):
         return {"historical": self.config.historical * self.past[role].distance(getattr(self, role))}
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
-        if self.config.fade and player.name == "discriminator":
-            self.turns += 1
         if self.config.historical:
             self.past[player.name].follow(getattr(self, player.name))
 
@@ -324,7 +266,6 @@ class FeatureMatchingGAN(ClassifyingSystem):
         self.discriminator.minibatch.calibrate(self.discriminator(self._seen(x[rows[:1000]]))[1], size)
         z = torch.rand(1000, self.config.latent, generator=generator, device=device)
         calibrate(self.generator, lambda: self.generate(z))
-        self.warps = None  # they are many, and training is over
 
     @torch.no_grad()
     def classify(self, x: Tensor) -> Tensor:
@@ -355,11 +296,6 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
         rate, beta1, epsilon: of the discriminator's Adam, and of the generator's where ``generator_rate``
             is 0; epsilon stands outside the root.
         generator_rate: learning rate of the generator; 0 for the same.
-        teacher: any classifier, which is fitted first. Its opinion of every sample is what the answers
-            begin with (distillation, Hinton et al. 2015, arXiv 1503.02531), and counts for nothing after
-            ``fade`` steps. Where a powerful network may cut a class wrong early, one that errs otherwise
-            can lead it. It shares the seed, the device and the place of the checkpoint.
-        fade: steps until then.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
@@ -367,11 +303,11 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     >>> model = FeatureMatchingGANClassifier(epochs=30, random_state=0).fit(X, y)  # doctest: +SKIP
     """
 
+    system: ClassVar[type[FeatureMatchingGAN]] = FeatureMatchingGAN
     network: str = "mlp"
     hidden: tuple[int, ...] = (1000, 500, 250, 250, 250)
     generator_hidden: tuple[int, ...] = (500, 500)
     width: int = 96
-    side: int = 24
     normalisation: str = "weight"
     latent: int = 100
     input_noise: float = 0.3
@@ -379,15 +315,9 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     matching: str = "mean_square"
     kernels: int = 0
     unlabelled_weight: float = 1.0
-    spread: int = 0
     label_noise: float = 0.0
     consistency: float = 0.0
-    radius: float = 0.0
-    warp: float = 0.0
-    warp_weight: float = 2.0
     entropy: float = 0.0
-    teacher: Any = None
-    fade: int = 2000
     balance: float = 0.0
     manifold: float = 0.0
     manifold_step: float = 1e-2
@@ -401,22 +331,12 @@ class FeatureMatchingGANClassifier(NetworkClassifier):
     epsilon: float = 1e-4
 
     def make(self, space: Space) -> FeatureMatchingGAN:
-        optimiser = Adam(self.rate, self.beta1, epsilon=self.epsilon)
-        generator_optimiser = Adam(self.generator_rate or self.rate, 0.5, epsilon=self.epsilon)
-        shared = {field.name for field in dataclasses.fields(FeatureMatchingConfig)} & set(self.get_params())
-        options = {name: getattr(self, name) for name in shared} | {"fade": self.fade if self.teacher else 0}
-        config = FeatureMatchingConfig(**options, optimiser=optimiser, generator_optimiser=generator_optimiser)
-        return FeatureMatchingGAN(config, space)
+        return self.system(self.system.Config(**self.options()), space)
 
-    def prepare(self, X: Any, y: Any) -> tuple[ClassifyingSystem, Mapping[str, Stream], Budget, int]:
-        system, streams, budget, seed = super().prepare(X, y)
-        if self.teacher is None:
-            return system, streams, budget, seed
-        teacher, known = clone(self.teacher), self.get_params()
-        if self.checkpoint:
-            known["checkpoint"] = Path(f"{self.checkpoint}.teacher")
-        shared = {"random_state", "device", "verbose", "checkpoint", "save_seconds"} & set(teacher.get_params())
-        teacher.set_params(**{name: known[name] for name in shared})
-        opinion = torch.from_numpy(teacher.fit(X, y).predict_proba(X)).float()
-        x, *_ = streams["unlabelled"].tensors
-        return system, {**streams, "unlabelled": Stream((x, opinion), streams["unlabelled"].batch)}, budget, seed
+    def options(self) -> dict[str, Any]:
+        """The parameters of the system."""
+        shared = {field.name for field in dataclasses.fields(self.system.Config)} & set(self.get_params())
+        return {name: getattr(self, name) for name in shared} | {
+            "optimiser": Adam(self.rate, self.beta1, epsilon=self.epsilon),
+            "generator_optimiser": Adam(self.generator_rate or self.rate, 0.5, epsilon=self.epsilon),
+        }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -15,6 +14,7 @@ from domain.classifiers.feature_matching import (
     FeatureMatchingGAN,
     FeatureMatchingGANClassifier,
 )
+from domain.classifiers.smooth_matching import SmoothMatchingConfig, SmoothMatchingGAN
 from domain.errors import InputError
 from domain.nets.history import ParameterHistory
 from domain.randomness import scoped_seed, torch_generator
@@ -53,8 +53,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def made(options: dict[str, Any]) -> FeatureMatchingGAN:
+    """The published game, or the smooth one where an option asks for it."""
+    published = {field.name for field in fields(FeatureMatchingConfig)}
+    plain = published >= set(options) and options.get("network") != "plane"
+    system, config = (
+        (FeatureMatchingGAN, FeatureMatchingConfig) if plain else (SmoothMatchingGAN, SmoothMatchingConfig)
+    )
     with scoped_seed(0, "start values"):
-        return FeatureMatchingGAN(FeatureMatchingConfig(**{**SMALL, **options}), IMAGES)
+        return system(config(**{**SMALL, **options}), IMAGES)
 
 
 def data(count: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,54 +135,9 @@ def test_conv_needs_square_images() -> None:
         FeatureMatchingGANClassifier(network="conv", epochs=1).fit(X, y)
 
 
-def test_ten_labels_and_the_graph() -> None:
-    """With one label a class, labels from the graph are worth more than none."""
-    X, y = (part[:900] for part in load_digits(return_X_y=True))
-    rng = np.random.default_rng(0)
-    known = np.concatenate([rng.choice(np.flatnonzero(y == k), 1) for k in range(10)])
-    partial = np.full(len(y), -1)
-    partial[known] = y[known]
-    options = {
-        "hidden": (64, 64), "generator_hidden": (64,), "latent": 16, "input_noise": 0.1, "layer_noise": 0.2,
-        "epochs": 30, "average": 0.99, "precision": "float32", "random_state": 0,
-    }
-    plain, graph = (
-        FeatureMatchingGANClassifier(**options, spread=each).fit(X, partial).score(X, y) for each in (0, 50)
-    )
-    assert graph > plain + 0.1
-
-
-def test_a_teacher_leads_and_then_is_forgotten() -> None:
-    """With one that knows every class, training without a warp or a label's help starts from its answers."""
-    digits, label = load_digits(return_X_y=True)
-    digits, label = digits[:300].astype(np.float32), label[:300]
-    few = np.where(np.arange(300) < 20, label, -1)
-    options: dict[str, Any] = {"hidden": (32,), "input_noise": 0.0, "layer_noise": 0.0, "epochs": 40, "batch": 50, "average": 0.0}
-
-    class Knows(FeatureMatchingGANClassifier):
-        def fit(self, X: Any, y: Any) -> Knows:
-            self.classes_ = np.unique(y[y >= 0])
-            return self
-
-        def predict_proba(self, X: Any) -> np.ndarray:
-            return np.eye(10)[label]
-
-    plain = FeatureMatchingGANClassifier(**options, random_state=0).fit(digits, few)
-    led = FeatureMatchingGANClassifier(**options, random_state=0, teacher=Knows(), fade=300).fit(digits, few)
-    assert led.score(digits, label) > 0.97 > plain.score(digits, label)
-    assert led.system_.turns == 40 * 6
-    gone = led.system_.taught(torch.zeros(1, 10), torch.eye(10)[:1])
-    torch.testing.assert_close(gone.exp(), torch.lerp(torch.full((1, 10), 0.1), torch.eye(10)[:1], 0.2), atol=1e-6, rtol=0)
-
-
-def test_a_teacher_shares_the_seed_and_resumes(tmp_path: Path) -> None:
-    digits, label = load_digits(return_X_y=True)
-    few = np.where(np.arange(len(label)) < 50, label, -1)[:200]
-    options: dict[str, Any] = {"hidden": (8,), "epochs": 2, "batch": 50, "random_state": 3}
-    teacher = FeatureMatchingGANClassifier(hidden=(16,), epochs=2, batch=50)
-    alone = FeatureMatchingGANClassifier(**options, teacher=teacher).fit(digits[:200], few)
-    place = tmp_path / "checkpoint.safetensors"
-    for _ in range(2):  # the second time from what the first has left
-        again = FeatureMatchingGANClassifier(**options, teacher=teacher, checkpoint=place).fit(digits[:200], few)
-        assert np.array_equal(again.predict_proba(digits), alone.predict_proba(digits))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [place.name, f"{place.name}.teacher"]
+def test_the_smooth_game_without_its_parts_is_the_published_one() -> None:
+    x, _ = data()
+    with scoped_seed(0, "start values"):
+        smooth = SmoothMatchingGAN(SmoothMatchingConfig(**SMALL), IMAGES)
+    fit(smooth, smooth.streams(*data()), Budget(steps=3, average=0.9, precision="float32"), seed=0)
+    assert torch.equal(smooth.classify(x), trained({}).classify(x))

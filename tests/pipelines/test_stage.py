@@ -11,7 +11,7 @@ from pipelines.classify import Method
 
 
 def test_sources_follow_imports_and_stop_there() -> None:
-    found = stage.sources(stage.ROOT / "domain/classifiers/feature_matching.py")
+    found = stage.sources(stage.ROOT / "domain/classifiers/smooth_matching.py")
     assert {"domain/classifiers/base.py", "domain/network_estimator.py", "domain/nets/plane.py", "domain/topology.py", "domain/training.py"} <= set(found)
     strangers = ("surrogates", "simulators", "ladder.py", "catgan.py", "ranks.py", "__init__.py")
     assert not [file for file in found if file.split("/")[1] in strangers or file.split("/")[-1] in strangers]
@@ -33,5 +33,5 @@ def test_sources_of_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_teacher_is_a_source_too() -> None:
-    method = Method("feature_matching", {"teacher": {"classifier": "ladder", "options": {}}})
-    assert [file.name for file in method.files()] == ["feature_matching.py", "ladder.py"]
+    method = Method("smooth_matching", {"teacher": {"classifier": "ladder", "options": {}}})
+    assert [file.name for file in method.files()] == ["smooth_matching.py", "ladder.py"]
