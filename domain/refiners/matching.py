@@ -2,8 +2,8 @@
 
 Four figures, each matched in turn on images as the ones before left them:
 
-* slant and aspect of the ink, by second moments: every image is sheared and stretched about its
-  centre, so that their distributions become the real ones;
+* place, size, slant and aspect of the ink, by its moments: every image is moved, scaled, sheared and
+  stretched, so that their distributions become the real ones;
 * width of the strokes, 2 × ink / length of the outline: thicker or thinner by grey dilation or erosion;
 * sharpness of the edges: one Gaussian blur for all, where the real images are blurred;
 * grey levels: the histogram of all pixels, value by value.
@@ -15,7 +15,7 @@ sharpness mean something. Everything is fitted on unlabelled images.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import torch
@@ -32,6 +32,7 @@ LEVELS, VALUES = 201, 10**6  # quantiles of a distribution, and how many values 
 BLURS = torch.arange(0, 2.01, 0.1)  # deviations that are tried, in pixels
 CROSS = torch.tensor([[0.0, 1.0, 0.0], [1.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
 CORRECTIONS = 3  # of the share of a dilation
+BACKGROUND = -1.0
 LEAST = 1e-6  # under a division, for images without ink
 
 
@@ -62,11 +63,13 @@ def ink(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Shape:
-    """Second moments of the ink of N images: its centre x and y in pixels from the upper left corner, its
-    slant (pixels to the side for each pixel down) and its aspect (log of upright width over height), (N,) each."""
+    """Moments of the ink of N images: its centre x and y in pixels from the upper left corner, its size (log of
+    the height's deviation in pixels), its slant (pixels to the side for each pixel down) and its aspect (log of
+    upright width over height), (N,) each."""
 
     x: Tensor
     y: Tensor
+    size: Tensor
     slant: Tensor
     aspect: Tensor
 
@@ -85,7 +88,10 @@ class Shape:
         height = mean(y * y) + LEAST
         slant = mean(x * y) / height
         upright = (mean(x * x) - slant * mean(x * y)).clamp(min=0) + LEAST
-        return cls(middle_x, middle_y, slant, (upright / height).log() / 2)
+        return cls(middle_x, middle_y, height.log() / 2, slant, (upright / height).log() / 2)
+
+
+GEOMETRY = tuple(field.name for field in fields(Shape))
 
 
 def edges(x: Tensor) -> Tensor:
@@ -123,7 +129,7 @@ class MatchingConfig(Config):
     """What is matched.
 
     Attributes:
-        geometry, width, blur, grey: whether slant and aspect, stroke width, sharpness, grey levels are.
+        geometry, width, blur, grey: whether the ink's moments, stroke width, sharpness, grey levels are.
         images: how many of each side are measured, at most.
     """
 
@@ -142,7 +148,7 @@ class Matching(System):
     def __init__(self, config: MatchingConfig, space: Space) -> None:
         super().__init__()
         self.config, self.space, self.players = config, space, ()
-        for name in ("slant", "aspect", "thickness", "levels"):  # simulated and real quantiles
+        for name in (*GEOMETRY, "thickness", "levels"):  # simulated and real quantiles
             self.register_buffer(name, torch.zeros(2, LEVELS))
         self.register_buffer("deviation", torch.zeros(()))
 
@@ -156,9 +162,9 @@ class Matching(System):
         simulated, real = (self._some(data[name], generator) for name in ("simulated", "real"))
         if self.config.geometry:
             shapes = [Shape.of(images) for images in (simulated, real)]
-            self.slant.copy_(torch.stack([quantiles(shape.slant) for shape in shapes]))
-            self.aspect.copy_(torch.stack([quantiles(shape.aspect) for shape in shapes]))
-            simulated = warped(simulated, self._grid(simulated))
+            for name in GEOMETRY:
+                getattr(self, name).copy_(torch.stack([quantiles(getattr(shape, name)) for shape in shapes]))
+            simulated = warped(simulated, self._grid(simulated), BACKGROUND)
         if self.config.width:
             self.thickness.copy_(torch.stack([quantiles(thickness(simulated)), quantiles(thickness(real))]))
             simulated = self._widened(simulated)
@@ -176,17 +182,16 @@ class Matching(System):
         return images[rows[: self.config.images]]
 
     def _grid(self, x: Tensor) -> Tensor:
-        """Where each pixel of the sheared and stretched images comes from, (N, H, W, 2)."""
-        size, shape = torch.tensor([x.shape[3], x.shape[2]], device=x.device), Shape.of(x)
-        centre = torch.stack((shape.x, shape.y), -1)[:, None, None]
-        slant, aspect, wanted_slant, wanted_aspect = (
-            value[:, None, None]
-            for value in (shape.slant, shape.aspect, matched(shape.slant, self.slant), matched(shape.aspect, self.aspect))
-        )
-        across, down = ((identity_grid(*x.shape[2:]).to(x) + 1) / 2 * size - centre).unbind(-1)
-        upright = (across - wanted_slant * down) * (aspect - wanted_aspect).exp()
-        source = torch.stack((upright + slant * down, down), -1) + centre
-        return 2 * source / size - 1
+        """Where each pixel of the moved, scaled, sheared and stretched images comes from, (N, H, W, 2)."""
+        side, now = torch.tensor([x.shape[3], x.shape[2]], device=x.device), Shape.of(x)
+        wanted = Shape(*[matched(getattr(now, name), getattr(self, name)) for name in GEOMETRY])
+        now, wanted = ([getattr(shape, name)[:, None, None] for name in GEOMETRY] for shape in (now, wanted))
+        (x_now, y_now, size, slant, aspect), (x_wanted, y_wanted, wanted_size, wanted_slant, wanted_aspect) = now, wanted
+        across, down = ((identity_grid(*x.shape[2:]).to(x) + 1) / 2 * side).unbind(-1)
+        across, down = across - x_wanted, down - y_wanted
+        upright = (across - wanted_slant * down) * (size + aspect - wanted_size - wanted_aspect).exp()
+        down = down * (size - wanted_size).exp()
+        return 2 * torch.stack((x_now + upright + slant * down, y_now + down), -1) / side - 1
 
     def _widened(self, x: Tensor) -> Tensor:
         """Strokes thicker or thinner: a share of a dilation or of an erosion, of which a whole one is two pixels.
@@ -215,7 +220,7 @@ class Matching(System):
         """The same, and where the pixels came from, (N, H, W, 2); None without ``geometry``."""
         with torch.autocast(x.device.type, enabled=False):  # rounding would lift the background
             grid = self._grid(x) if self.config.geometry else None
-            x = x if grid is None else warped(x, grid)
+            x = x if grid is None else warped(x, grid, BACKGROUND)
             x = self._widened(x) if self.config.width else x
             x = blurred(x, self.deviation) if self.config.blur else x
             return (matched(x, self.levels) if self.config.grey else x).clamp(-1, 1), grid

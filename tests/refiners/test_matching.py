@@ -21,7 +21,7 @@ NOTHING = {"geometry": False, "width": False, "blur": False, "grey": False}
 
 def drawn(seed: int = 0, **options: object) -> torch.Tensor:
     """Encoded strokes, clear of the border."""
-    return SPACE.encode(Strokes(scale=(0.75, 0.75), translation=0.0, **options).simulate(150, seed).x)
+    return SPACE.encode(Strokes(**{"scale": (0.75, 0.75), "translation": 0.0, **options}).simulate(150, seed).x)
 
 
 def fitted(simulated: torch.Tensor, real: torch.Tensor, **options: bool) -> Matching:
@@ -58,7 +58,9 @@ def test_width_of_a_bar_and_slant_of_a_sheared_one() -> None:
     assert Shape.of(leaning).slant.item() == pytest.approx(0.5, abs=0.01)
     box = torch.full((1, 1, 28, 28), -1.0)
     box[..., 4:24, 9:19] = 1
-    assert Shape.of(box).aspect.exp().item() == pytest.approx(0.5, abs=0.01) and Shape.of(box).slant.abs() < 1e-6
+    shape = Shape.of(box)
+    assert shape.aspect.exp().item() == pytest.approx(0.5, abs=0.01) and shape.slant.abs() < 1e-6
+    assert (shape.x.item(), shape.y.item(), shape.size.exp().item()) == pytest.approx((14, 14, 20 / 12**0.5), rel=0.01)
 
 
 def test_nothing_is_matched_when_nothing_is_asked() -> None:
@@ -73,9 +75,9 @@ def test_images_that_match_stay() -> None:
 
 def test_slant_and_aspect_become_the_real_ones_and_the_mask_follows() -> None:
     options = {"slant": (-0.1, 0.1), "aspect": (1.2, 1.3)}
-    simulator = Strokes(scale=(0.75, 0.75), translation=0.0, slant=(0.3, 0.5), aspect=(0.9, 1.0), width=(0.09, 0.1))
+    simulator = Strokes(scale=(0.75, 0.75), translation=0.0, slant=(0.3, 0.5), aspect=(0.9, 1.0), width=(0.13, 0.14))
     samples = simulator.simulate(150, 1)
-    x, real = SPACE.encode(samples.x), drawn(2, **options, width=(0.09, 0.1))
+    x, real = SPACE.encode(samples.x), drawn(2, **options, width=(0.13, 0.14))
     moved, grid = fitted(x, real, **(NOTHING | {"geometry": True})).translate_with_grid(x, torch_generator(0, "t"))
     before, after, wanted = (Shape.of(images) for images in (x, moved, real))
     for figure in ("slant", "aspect"):
@@ -85,6 +87,18 @@ def test_slant_and_aspect_become_the_real_ones_and_the_mask_follows() -> None:
         assert left < 0.03 < 0.1 < gap, figure
     mask = warped_mask(torch.from_numpy(samples.mask), grid)
     assert moved[:, 0][mask.bool()].mean() > 0.8, "the centre line lies in the ink"
+
+
+def test_place_and_size_become_the_real_ones_and_nothing_is_smeared_from_the_border() -> None:
+    x, real = (drawn(seed, scale=(scale, scale), translation=shift) for seed, scale, shift in ((1, 0.95, 0.0), (2, 0.6, 0.1)))
+    moved = refined(x, real, **(NOTHING | {"geometry": True}))
+    before, after, wanted = (Shape.of(images) for images in (x, moved, real))
+    for figure in ("x", "y", "size"):
+        spreads = [getattr(shape, figure).std() for shape in (after, wanted)]
+        assert abs(spreads[0] - spreads[1]) < 0.15 * spreads[1], figure
+        assert abs(getattr(after, figure).mean() - getattr(wanted, figure).mean()) < 0.05, figure
+    assert (before.size.mean() - wanted.size.mean()) > 0.3
+    assert moved[..., 0].max() < -0.9, "the left border stays dark"
 
 
 def test_width_becomes_the_real_one() -> None:
