@@ -116,7 +116,7 @@ def test_arms_are_equal_and_what_they_name_is_made() -> None:
     main, strength = arms["strokes_to_mnist"], arms["strokes_to_mnist_strength"]
     networks = {name: arm for name, arm in main.items() if arm.classifier != "feature_matching"}
     steps = {name: arm.options["epochs"] * (600 if arm.unlabelled else 100) for name, arm in networks.items()}
-    more = {name: 3000 for name, arm in main.items() if arm.classifier == "self_ensembling"}
+    more = {"self_ensembling": 3000, "self_ensembling_refined": 3000, "self_ensembling_longer": 6000}
     assert steps == {**dict.fromkeys(networks, 1200), **more}
     assert len({arm.options["width"] for arm in networks.values()}) == 1
     grid = sorted(arm.options.get("augment", 0.0) for arm in strength.values())
