@@ -22,11 +22,9 @@ def identity_grid(height: int, width: int) -> Tensor:
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width)), -1)
 
 
-def warped(x: Tensor, grid: Tensor, beyond: float | None = None) -> Tensor:
-    """Images (N, C, H, W) seen through a grid; beyond the border lies what the border shows, or a value."""
-    if beyond is None:
-        return grid_sample(x, grid, padding_mode="border", align_corners=False)
-    return grid_sample(x - beyond, grid, align_corners=False) + beyond
+def warped(x: Tensor, grid: Tensor) -> Tensor:
+    """Images (N, C, H, W) seen through a grid; beyond the border lies what the border shows."""
+    return grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 def warped_mask(mask: Tensor, grid: Tensor) -> Tensor:

@@ -22,9 +22,10 @@ import torch
 from kornia.filters import gaussian_blur2d
 from kornia.morphology import dilation, erosion
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from domain.config import Config, Count
-from domain.nets.warp import identity_grid, warped
+from domain.nets.warp import identity_grid
 from domain.space import Space
 from domain.system import Stream, System
 
@@ -92,6 +93,14 @@ class Shape:
 
 
 GEOMETRY = tuple(field.name for field in fields(Shape))
+
+
+def moved(x: Tensor, grid: Tensor) -> Tensor:
+    """Images (N, C, H, W) in [−1, 1] seen through a grid as of ``nets/warp.py``, with background beyond the border.
+
+    The interpolation is cubic: a linear one dims thin strokes.
+    """
+    return (grid_sample(x - BACKGROUND, grid, "bicubic", align_corners=False) + BACKGROUND).clamp(-1, 1)
 
 
 def edges(x: Tensor) -> Tensor:
@@ -164,7 +173,7 @@ class Matching(System):
             shapes = [Shape.of(images) for images in (simulated, real)]
             for name in GEOMETRY:
                 getattr(self, name).copy_(torch.stack([quantiles(getattr(shape, name)) for shape in shapes]))
-            simulated = warped(simulated, self._grid(simulated), BACKGROUND)
+            simulated = moved(simulated, self._grid(simulated))
         if self.config.width:
             self.thickness.copy_(torch.stack([quantiles(thickness(simulated)), quantiles(thickness(real))]))
             simulated = self._widened(simulated)
@@ -220,7 +229,7 @@ class Matching(System):
         """The same, and where the pixels came from, (N, H, W, 2); None without ``geometry``."""
         with torch.autocast(x.device.type, enabled=False):  # rounding would lift the background
             grid = self._grid(x) if self.config.geometry else None
-            x = x if grid is None else warped(x, grid, BACKGROUND)
+            x = x if grid is None else moved(x, grid)
             x = self._widened(x) if self.config.width else x
             x = blurred(x, self.deviation) if self.config.blur else x
             return (matched(x, self.levels) if self.config.grey else x).clamp(-1, 1), grid

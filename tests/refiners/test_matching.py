@@ -75,9 +75,9 @@ def test_images_that_match_stay() -> None:
 
 def test_slant_and_aspect_become_the_real_ones_and_the_mask_follows() -> None:
     options = {"slant": (-0.1, 0.1), "aspect": (1.2, 1.3)}
-    simulator = Strokes(scale=(0.75, 0.75), translation=0.0, slant=(0.3, 0.5), aspect=(0.9, 1.0), width=(0.13, 0.14))
+    simulator = Strokes(scale=(0.75, 0.75), translation=0.0, slant=(0.3, 0.5), aspect=(0.9, 1.0), width=(0.09, 0.1))
     samples = simulator.simulate(150, 1)
-    x, real = SPACE.encode(samples.x), drawn(2, **options, width=(0.13, 0.14))
+    x, real = SPACE.encode(samples.x), drawn(2, **options, width=(0.09, 0.1))
     moved, grid = fitted(x, real, **(NOTHING | {"geometry": True})).translate_with_grid(x, torch_generator(0, "t"))
     before, after, wanted = (Shape.of(images) for images in (x, moved, real))
     for figure in ("slant", "aspect"):
