@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from domain import models
 from domain.classifiers import CLASSIFIERS
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.config import Config, Range, checked, suggestion
 from domain.errors import InputError
 from domain.files import digest, read_json, whole_directory, write_json

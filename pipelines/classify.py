@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 from domain import models
 from domain.classifiers import CLASSIFIERS
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.config import Config, Natural, checked, suggestion
 from domain.errors import InputError
 from domain.files import read_json, whole_directory, whole_file, write_json

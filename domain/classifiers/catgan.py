@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, leaky_relu
 
-from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
+from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, NonNegative, Range
 from domain.nets.batch_norm import BatchNorm, calibrate
 from domain.nets.mlp import mlp

@@ -31,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, cross_entropy
 
-from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
+from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, NonNegative, Range
 from domain.errors import InputError
 from domain.nets.batch_norm import BatchNorm, calibrate

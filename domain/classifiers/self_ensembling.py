@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
+from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, Fraction, Natural, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine

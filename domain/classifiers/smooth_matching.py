@@ -1,4 +1,4 @@
-"""Feature matching whose answers are smooth: beyond the published discriminator of ``feature_matching.py``.
+"""Feature matching whose answers are smooth: the game of ``base/matching.py``, beyond its published terms.
 
 What else keeps class boundaries out of the data when labels are few, each part alone or with the others:
 
@@ -22,12 +22,8 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from domain.classifiers.base import ClassifyingSystem
-from domain.classifiers.feature_matching import (
-    FeatureMatchingConfig,
-    FeatureMatchingGAN,
-    FeatureMatchingGANClassifier,
-)
+from domain.classifiers.base.estimator import ClassifyingSystem
+from domain.classifiers.base.matching import MatchingClassifier, MatchingConfig, MatchingGame
 from domain.config import Config, Natural, NonNegative, Range
 from domain.errors import InputError
 from domain.graph import spread, surest
@@ -45,7 +41,7 @@ WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch th
 
 
 @dataclass(frozen=True)
-class SmoothMatchingConfig(FeatureMatchingConfig):
+class SmoothMatchingConfig(MatchingConfig):
     """Parameters of the game, and these. A weight of 0 leaves a term out.
 
     Attributes:
@@ -70,7 +66,7 @@ class SmoothMatchingConfig(FeatureMatchingConfig):
     fade: Natural = 0
 
 
-class SmoothMatchingGAN(FeatureMatchingGAN):
+class SmoothMatchingGAN(MatchingGame):
     """The same game, with answers that agree over neighbourhoods."""
 
     Config: ClassVar[type[Config]] = SmoothMatchingConfig
@@ -157,7 +153,6 @@ class SmoothMatchingGAN(FeatureMatchingGAN):
         return adversarial_divergence(logits, x.flatten(1), answers, start.float(), self.config.radius)
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
-        super().after(player, batch, noise)
         if self.config.fade and player.name == "discriminator":
             self.turns += 1
 
@@ -167,7 +162,7 @@ class SmoothMatchingGAN(FeatureMatchingGAN):
 
 
 @dataclass(eq=False, repr=False)
-class SmoothMatchingGANClassifier(FeatureMatchingGANClassifier):
+class SmoothMatchingGANClassifier(MatchingClassifier):
     """Semi-supervised classifier by feature matching with smooth answers; see the module's docstring.
 
     Args:
@@ -178,7 +173,7 @@ class SmoothMatchingGANClassifier(FeatureMatchingGANClassifier):
         fade: steps until then.
     """
 
-    system: ClassVar[type[FeatureMatchingGAN]] = SmoothMatchingGAN
+    system: ClassVar[type[MatchingGame]] = SmoothMatchingGAN
     side: int = 24
     spread: int = 0
     warp: float = 0.0

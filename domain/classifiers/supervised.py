@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
+from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, Fraction, NonNegative
 from domain.errors import InputError
 from domain.nets.augment import affine

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from domain.classifiers.base import ClassifyingSystem, NetworkClassifier
+from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifier
 from domain.config import Config, Count, NonNegative, Positive, Range
 from domain.nets.batch_norm import BatchNorm, calibrate, random_batches
 from domain.objectives.entropy import conditional_entropy

@@ -16,7 +16,7 @@ from domain.classifiers.adversarial_autoencoder import (
     AdversarialAutoencoderConfig,
     AdversarialAutoencoderNetwork,
 )
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
 

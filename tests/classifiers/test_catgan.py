@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import Tensor
 
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.classifiers.catgan import (
     CatGAN,
     CatGANClassifier,

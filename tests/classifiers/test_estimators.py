@@ -20,7 +20,7 @@ from domain.classifiers import (
     SelfTrainingClassifier,
     SupervisedClassifier,
 )
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.errors import InputError
 
 SMALL = {"hidden": (64, 64), "generator_hidden": (32,), "latent": 16, "average": 0.9, "precision": "float32"}

@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from domain.classifiers.base.matching import MatchingGame
 from domain.classifiers.feature_matching import (
     FeatureMatchingConfig,
     FeatureMatchingGAN,
@@ -43,7 +44,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "pull away": {"pull_away": 0.8},
     "historical": {"historical": 0.1},
     "augment": {"augment": 1.0, "consistency": 1.0},
-    "larger unlabelled batch": {"unlabelled_batch": 16, "consistency": 1.0, "radius": 0.5},
+    "larger unlabelled batch": {"unlabelled_batch": 16, "consistency": 1.0},
+    "larger unlabelled batch, smooth": {"unlabelled_batch": 16, "warp": 1.0, "radius": 0.5},
     "no noise": {"input_noise": 0.0, "layer_noise": 0.0},
     "spread": {"spread": 13},
     "warp": {"warp": 1.0},
@@ -52,7 +54,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def made(options: dict[str, Any]) -> FeatureMatchingGAN:
+def made(options: dict[str, Any]) -> MatchingGame:
     """The published game, or the smooth one where an option asks for it."""
     published = {field.name for field in fields(FeatureMatchingConfig)}
     plain = published >= set(options) and options.get("network") != "plane"
@@ -68,7 +70,7 @@ def data(count: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.arange(count) % 4 - 1
 
 
-def trained(options: dict[str, Any], steps: int = 3) -> FeatureMatchingGAN:
+def trained(options: dict[str, Any], steps: int = 3) -> MatchingGame:
     system = made(options)
     fit(system, system.streams(*data()), Budget(steps=steps, average=0.9, precision="float32"), seed=0)
     return system

@@ -20,7 +20,7 @@ from skops import io
 
 from domain import estimators, models
 from domain.classifiers import CLASSIFIERS, FeatureMatchingGANClassifier, SupervisedClassifier
-from domain.classifiers.base import NetworkClassifier
+from domain.classifiers.base.estimator import NetworkClassifier
 from domain.classifiers.feature_matching import FeatureMatchingGAN
 from domain.ensemble import Ensemble
 from domain.errors import InputError
