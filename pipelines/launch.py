@@ -23,6 +23,7 @@ import importlib
 import itertools
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -92,8 +93,7 @@ def executor() -> Iterator[Executor]:
         yield Serial()
         return
     if name == "processes":
-        context = multiprocessing.get_context("spawn")
-        pool: Executor = ProcessPoolExecutor(workers(), context, initializer=_start_worker, initargs=(threads(),))
+        pool: Executor = ProcessPoolExecutor(workers(), _context(), initializer=_start_worker, initargs=(threads(),))
     else:
         pool = _foreign(name)
     try:
@@ -105,6 +105,15 @@ def executor() -> Iterator[Executor]:
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """How workers start: where the system can, as forks of one process that imports what this one has imported."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([name for name in sys.modules if name.split(".")[0] in ("domain", "pipelines")])
+    return context
 
 
 def _foreign(name: str) -> Executor:
