@@ -15,15 +15,15 @@ import torch
 from torch import Tensor
 
 from domain.config import Config
-from domain.generators.base.game import AdversarialConfig, Joint
+from domain.generators.base.joint import Joint, JointConfig
 from domain.nets.codes import Gaussian
 from domain.space import Space
 from domain.system import Batch, Noise, Terms
 
 
 @dataclass(frozen=True)
-class ALIConfig(AdversarialConfig):
-    """Parameters of an ALI: those of the game, the encoder's optimiser being the generator's, and
+class ALIConfig(JointConfig):
+    """Parameters of an ALI: those of the game about pairs, and
 
     Attributes:
         stochastic: draw codes from a normal distribution that the encoder gives; else they are its output.

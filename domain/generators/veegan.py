@@ -14,14 +14,14 @@ from typing import ClassVar
 from torch import Tensor
 
 from domain.config import Config, NonNegative
-from domain.generators.base.game import AdversarialConfig, Joint
+from domain.generators.base.joint import Joint, JointConfig
 from domain.space import Space
 from domain.system import Batch, Noise, Terms
 
 
 @dataclass(frozen=True)
-class VEEGANConfig(AdversarialConfig):
-    """Parameters of a VEEGAN: those of the game, the encoder's optimiser being the generator's, and
+class VEEGANConfig(JointConfig):
+    """Parameters of a VEEGAN: those of the game about pairs, and
 
     Attributes:
         reconstruction: weight of the latent vectors' squared error; published with 1.

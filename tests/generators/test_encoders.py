@@ -107,6 +107,21 @@ def test_bigan_s_encoder_draws_nothing() -> None:
     assert torch.equal(drawn.encode(x), mean)
 
 
+@pytest.mark.parametrize("kind", [ALI, VEEGAN])
+def test_the_second_critic_sees_samples_alone(kind: type[System]) -> None:
+    """It plays the same game, teaches the generator and not the encoder, and learns with the first critic."""
+    system = build(kind, PLANE, {"unary": 0.5, "cost": "non_saturating"})
+    system.marginal.forward = lambda x: x.sum(1)
+    system.generator.forward = lambda z: torch.full((len(z), 2), 0.75)
+    batch = {"real": (torch.ones(8, 2), torch.zeros(8))}
+    critic, generator = (system(player, batch, system.noise(player, torch_generator(0, "noise"))) for player in system.players)
+    assert critic["unary"].item() == pytest.approx(0.5 * (math.log1p(math.exp(-2)) + math.log1p(math.exp(1.5))))
+    assert generator["unary"].item() == pytest.approx(0.5 * math.log1p(math.exp(-1.5)))
+    assert system.players[0].roles == ("critic", "marginal") and system.players[1].roles == ("generator", "encoder")
+    with pytest.raises(InputError, match="unary: the second critic may be steep, which 'wasserstein' does not allow"):
+        build(kind, PLANE, {"unary": 0.5, "cost": "wasserstein", "clip": 0.1})
+
+
 @pytest.mark.parametrize("cost", ["reverse_kl", "non_saturating", "relativistic"])
 def test_veegan_s_encoder_learns_from_latent_vectors_alone(cost: str) -> None:
     for weight, learns in ((0.0, False), (1.0, True)):

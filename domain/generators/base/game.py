@@ -7,7 +7,6 @@ A family of the game says what the generator is given (:meth:`Adversarial.inputs
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +16,6 @@ from torch.func import functional_call, grad
 
 from domain.config import Config, Count, Natural, NonNegative, Positive, suggestion
 from domain.errors import InputError
-from domain.generators.base.codes import Encoding
 from domain.nets import pair, spectral_norm
 from domain.nets.batch_norm import calibrate
 from domain.objectives.adversarial import COSTS
@@ -215,32 +213,3 @@ class Adversarial(System):
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images in [−1, 1], or vectors, (count, *shape)."""
         return self.generate(self.drawn(count, generator), torch.full((count,), -1, device=generator.device))
-
-
-class Joint(Encoding, Adversarial):
-    """A game about pairs: a real sample and its code (x, E(x)), a latent vector and its sample (G(z), z).
-
-    A family says how the encoder learns, and extends the generator's terms.
-    """
-
-    averaged = ("generator", "encoder")
-    config: AdversarialConfig
-
-    def __init__(self, config: AdversarialConfig, space: Space, outputs: int) -> None:
-        """``outputs``: numbers that the encoder gives for a sample, the code's place first."""
-        super().__init__(config, space, labels=config.latent)
-        self.judged = (math.prod(space.shape) + config.latent,)
-        self.encoder = pair.encoder(space.shape, outputs, config.width, config.hidden)
-        critic, generator = self.players
-        self.players = critic, dataclasses.replace(generator, roles=("generator", "encoder"))
-
-    def joined(self, x: Tensor, z: Tensor) -> Tensor:
-        """Pairs of samples (N, *shape) and codes (N, latent), (N, *judged)."""
-        return torch.cat([x.flatten(1), z], 1)
-
-    def shown(self, x: Tensor, label: Tensor) -> Tensor:
-        sample, code = x.split([self.judged[0] - self.config.latent, self.config.latent], 1)
-        return beside(sample.unflatten(1, self.space.shape), code)
-
-    def made(self, batch: Batch, noise: Noise) -> Tensor:
-        return self.joined(self.generate(noise, batch["real"][1]), noise["z"])
