@@ -44,7 +44,7 @@ class Task(Config):
     Attributes:
         test: sample file whose test split classify and the models answer for.
         models: arm → folder with one model a seed; each classifies by itself.
-        published: arm → accuracy in percent.
+        published: arm → accuracy in percent; of no arm here, it stands in a line of its own.
         differences: pairs of arms to compare, each as ``a - b``.
         looks: what is compared with real images, or nothing.
         note: sentences above the table.
@@ -156,6 +156,8 @@ def page(
             line(arm, values, accuracy[config.floor], config.tasks[name].published.get(arm))
             for arm, values in sorted(accuracy.items(), key=lambda item: item[1].mean())
         ]
+        elsewhere = {arm: value for arm, value in config.tasks[name].published.items() if arm not in accuracy}
+        lines += [[study.name(arm), *[""] * 4, study.number(value)] for arm, value in elsewhere.items()]
         columns = ["arm", "mean ± sd", "worst", "each seed", f"more than {study.name(config.floor)} (95 %)", "published"]
         parts += [f"## {study.name(name)}", config.tasks[name].note, study.table(columns, lines)]
         parts += [differences_table(compared[name], "accuracy [%]")] if compared[name] else []

@@ -43,7 +43,7 @@ evaluate:
   domains:
     title: Two domains
     floor: source_only
-    tasks: {a_to_b: {test: b.h5, models: {cogan: cogans}, published: {cogan: 91.2}}}
+    tasks: {a_to_b: {test: b.h5, models: {cogan: cogans}, published: {cogan: 91.2, unit: 95.9}}}
     rests_on: [Nothing much.]
 """
 
@@ -74,6 +74,8 @@ def test_from_two_domains_to_the_table(study: Path, pipeline: Pipeline) -> None:
     pipeline("classify a_to_b data/classified/a_to_b --params study/params.yaml")
     pipeline("evaluate.domains study")
     rows = list(csv.DictReader((study / "results.csv").open()))
+    text = (study / "summary.md").read_text()
+    assert "| 91.2 |" in text and "| unit |  |  |  |  | 95.9 |" in text, "published figures, of an arm and of none here"
     assert list(rows[0])[:6] == ["study", "task", "arm", "seed", "metric", "value"]
     accuracy = {(row["arm"], row["seed"]): float(row["value"]) for row in rows if row["metric"] == "accuracy"}
     assert {*accuracy} == {(arm, seed) for arm in ("source_only", "cyclegan", "cogan") for seed in ("3", "5")}
