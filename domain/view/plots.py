@@ -187,7 +187,7 @@ def densities(
                 axes.imshow(np.log1p(counts), origin="lower", cmap="Greys")
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(True)
-                if line is grid[0]:
+                if axes.get_subplotspec().is_first_row():
                     axes.set_title(column, fontsize=7.5)
             line[0].set_ylabel(row, fontsize=7.5)
 

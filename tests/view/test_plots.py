@@ -69,3 +69,11 @@ def test_plots(name: str, tmp_path: Path) -> None:
     assert "currentColor" in text and INK not in text
     assert "#ffffff" not in text, "the ground must be clear, for dark pages"
     assert "<dc:date>" not in text
+
+
+def test_densities_name_every_row_and_column(tmp_path: Path) -> None:
+    points = RNG.normal(size=(50, 2))
+    panels = {row: {column: points for column in ("left one", "right one")} for row in ("above", "below")}
+    plots.densities(panels, {"above": 3.0, "below": 4.0}, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert [text.count(word) for word in ("left one", "right one", "above", "below")] == [1, 1, 1, 1]
