@@ -63,7 +63,7 @@ def test_from_a_mixture_to_the_table(pipeline: Pipeline, tmp_path: Path) -> None
 def test_the_study_trains_what_it_tells_of() -> None:
     content = YAML(typ="safe", pure=True).load(STUDY)
     told = stage.parameters(Modes, str(STUDY), "evaluate", "modes")
-    methods = content["methods"] + content["families"]
+    methods = content["methods"] + content["pairs"] + content["families"]
     assert list(told.methods) == methods and list(told.budgets) == content["budgets"]
     assert list(told.mixtures) == content["mixtures"]
     entries = [f"{budget}_{method}" for budget in content["budgets"] for method in methods]
