@@ -47,7 +47,7 @@ SMALL = {  # where the published networks are large; family/variant for what par
     "ali": {"latent": 3, "width": 4, "batch": 16},
     "ali/bigan": {"latent": 3, "width": 4, "batch": 16, "stochastic": False, "cost": "least_squares", "pack": 2},
     "veegan": {"latent": 3, "width": 4, "batch": 16},
-    "veegan/unary": {"latent": 3, "width": 4, "batch": 16, "unary": 1.0},
+    "veegan/unary": {"latent": 3, "width": 4, "batch": 16, "unary": True},
     "introvae": {"latent": 3, "width": 4, "batch": 16, "warm_up": 0},
     "adversarial_autoencoder": {"latent": 3, "width": 8, "critic_hidden": [16], "batch": 16},
     "adversarial_autoencoder/clusters": {**PLAIN, "categories": 3, "critic_hidden": [16], "likelihood": "bernoulli"},

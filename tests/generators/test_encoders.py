@@ -107,19 +107,32 @@ def test_bigan_s_encoder_draws_nothing() -> None:
     assert torch.equal(drawn.encode(x), mean)
 
 
-@pytest.mark.parametrize("kind", [ALI, VEEGAN])
-def test_the_second_critic_sees_samples_alone(kind: type[System]) -> None:
-    """It plays the same game, teaches the generator and not the encoder, and learns with the first critic."""
-    system = build(kind, PLANE, {"unary": 0.5, "cost": "non_saturating"})
-    system.marginal.forward = lambda x: x.sum(1)
-    system.generator.forward = lambda z: torch.full((len(z), 2), 0.75)
-    batch = {"real": (torch.ones(8, 2), torch.zeros(8))}
-    critic, generator = (system(player, batch, system.noise(player, torch_generator(0, "noise"))) for player in system.players)
-    assert critic["unary"].item() == pytest.approx(0.5 * (math.log1p(math.exp(-2)) + math.log1p(math.exp(1.5))))
-    assert generator["unary"].item() == pytest.approx(0.5 * math.log1p(math.exp(-1.5)))
-    assert system.players[0].roles == ("critic", "marginal") and system.players[1].roles == ("generator", "encoder")
-    with pytest.raises(InputError, match="unary: the second critic may be steep, which 'wasserstein' does not allow"):
-        build(kind, PLANE, {"unary": 0.5, "cost": "wasserstein", "clip": 0.1})
+@pytest.mark.parametrize("space", [PLANE, IMAGES])
+@pytest.mark.parametrize("pack", [1, 2])
+def test_a_second_score_is_of_samples_alone(space: Space, pack: int) -> None:
+    """It changes with the samples and not with their codes; the first one with both."""
+    system = build(ALI, space, {"unary": True, "pack": pack})
+    x, z = torch.rand(8, *space.shape), torch.rand(8, 2)
+
+    def scores(x: Tensor, z: Tensor) -> list[Tensor]:
+        return list(system.score(system.joined(x, z), torch.zeros(8)).chunk(2))
+
+    (pairs, samples), (pairs_z, samples_z), (pairs_x, samples_x) = scores(x, z), scores(x, 1 - z), scores(1 - x, z)
+    assert len(pairs) == len(samples) == 8 // pack
+    assert torch.equal(samples, samples_z) and not torch.equal(samples, samples_x)
+    assert not torch.equal(pairs, pairs_z) and not torch.equal(pairs, pairs_x)
+
+
+def test_a_second_score_teaches_the_generator_and_keeps_to_the_rules() -> None:
+    system = build(ALI, PLANE, {"unary": True, "cost": "wasserstein", "clip": 0.01})
+    samples = system.critic.samples
+    fit(system, data(system), TWO, seed=0)
+    assert max(p.abs().max() for p in samples.parameters()) <= 0.01, "clipping holds for both"
+    noise = system.noise(system.players[1], torch_generator(0, "noise"))
+    system.zero_grad()
+    system.score(system.made({"real": (torch.ones(8, 2), torch.zeros(8))}, noise), torch.zeros(8))[8:].sum().backward()
+    assert all(p.grad.any() for p in system.generator.parameters())
+    assert not any(p.grad.any() for p in system.critic.pairs.parameters())
 
 
 @pytest.mark.parametrize("cost", ["reverse_kl", "non_saturating", "relativistic"])

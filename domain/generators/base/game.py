@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad
 
 from domain.config import Config, Count, Natural, NonNegative, Positive, suggestion
@@ -98,10 +98,8 @@ class Adversarial(System):
         self.config, self.space, self.cost = config, space, COSTS[config.cost]
         pair.require(space.shape)
         self.judged: tuple[int, ...] = space.shape  # of what the cost compares and a penalty lies between
-        first, *rest = space.shape
-        packed = (config.pack * (first + labels), *rest)
         self.generator = pair.generator(config.latent + given, space.shape, config.width, config.hidden)
-        self.critic = pair.Scorer(packed, config.critic_width or config.width, config.hidden, config.kernels)
+        self.critic = self.scorer(labels)
         if config.spectral:
             spectral_norm.constrain(self.critic)
         critic = Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps)
@@ -110,6 +108,12 @@ class Adversarial(System):
         self.opponent, self.answer = critic, dataclasses.replace(generator, terms=self.answer_terms)
 
     # What a family may say otherwise.
+
+    def scorer(self, labels: int) -> nn.Module:
+        """The critic of packs of samples, with ``labels`` more channels or columns beside each."""
+        config, (first, *rest) = self.config, self.space.shape
+        packed = (config.pack * (first + labels), *rest)
+        return pair.Scorer(packed, config.critic_width or config.width, config.hidden, config.kernels)
 
     def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
         """x: images (N, C, H, W) or vectors (N, F) in [−1, 1]; label: (N,), −1 where unlabelled."""
@@ -187,7 +191,7 @@ class Adversarial(System):
         return self.generator(self.inputs(noise, label))
 
     def score(self, x: Tensor, label: Tensor) -> Tensor:
-        """The critic's raw scores; samples (N, *judged) with labels (N,) → (N / pack,)."""
+        """The critic's raw scores, one or more for each pack; samples (N, *judged) with labels (N,) → (K · N / pack,)."""
         return self.critic(self.shown(x, label).unflatten(0, (-1, self.config.pack)).flatten(1, 2))
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:

@@ -7,16 +7,13 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from domain.config import NonNegative
-from domain.errors import InputError
 from domain.generators.base.codes import Encoding
 from domain.generators.base.game import Adversarial, AdversarialConfig, beside
 from domain.nets import pair
-from domain.objectives.adversarial import COSTS
 from domain.space import Space
-from domain.system import Batch, Noise, Terms
+from domain.system import Batch, Noise
 
 
 @dataclass(frozen=True)
@@ -24,18 +21,30 @@ class JointConfig(AdversarialConfig):
     """Parameters of a game about pairs: those of the game, the encoder's optimiser being the generator's, and
 
     Attributes:
-        unary: weight of the same cost on the scores of a second critic, which sees samples without their codes
-            (Donahue & Simonyan 2019, arXiv 1907.02544, equation 3). It says sooner than the pairs do where no real
-            sample lies. 0 for none, as first published.
+        unary: score samples without their codes too, by a network of their own (Donahue & Simonyan 2019, arXiv
+            1907.02544, equation 3), which says sooner than the pairs do where no real sample lies. Both scores count
+            alike, and whatever holds for the critic holds for both. Not in the first publications.
     """
 
-    unary: NonNegative = 0.0
+    unary: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.unary and COSTS[self.cost].link == "lipschitz":
-            name = type(self).__name__
-            raise InputError(f"{name}.unary: the second critic may be steep, which {self.cost!r} does not allow; set 0")
+
+class TwoScores(nn.Module):
+    """Scores of pairs, and after them scores of the same samples without their codes."""
+
+    def __init__(self, config: JointConfig, space: Space) -> None:
+        super().__init__()
+        (self.channels, *rest), self.pack = space.shape, config.pack
+        width = config.critic_width or config.width
+        self.pairs, self.samples = (
+            pair.Scorer((config.pack * each, *rest), width, config.hidden, config.kernels)
+            for each in (self.channels + config.latent, self.channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: packs of samples with their codes beside them, (N, pack * (C + latent), ...) → (2 N,)."""
+        alone = x.unflatten(1, (self.pack, -1))[:, :, : self.channels].flatten(1, 2)
+        return torch.cat([self.pairs(x), self.samples(alone)])
 
 
 class Joint(Encoding, Adversarial):
@@ -50,10 +59,10 @@ class Joint(Encoding, Adversarial):
         self.judged = (math.prod(space.shape) + config.latent,)
         self.encoder = pair.encoder(space.shape, outputs, config.width, config.hidden)
         critic, generator = self.players
-        if config.unary:
-            self.marginal = pair.Scorer(space.shape, config.critic_width or config.width, config.hidden)
-            critic = dataclasses.replace(critic, roles=("critic", "marginal"))
         self.players = critic, dataclasses.replace(generator, roles=("generator", "encoder"))
+
+    def scorer(self, labels: int) -> nn.Module:
+        return TwoScores(self.config, self.space) if self.config.unary else super().scorer(labels)
 
     def joined(self, x: Tensor, z: Tensor) -> Tensor:
         """Pairs of samples (N, *shape) and codes (N, latent), (N, *judged)."""
@@ -65,20 +74,3 @@ class Joint(Encoding, Adversarial):
 
     def made(self, batch: Batch, noise: Noise) -> Tensor:
         return self.joined(self.generate(noise, batch["real"][1]), noise["z"])
-
-    def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
-        terms = super().critic_terms(batch, noise)
-        if self.config.unary:
-            real, made = batch["real"][0], self.generate(noise, batch["real"][1])
-            cost = self.cost.critic(self.marginal(real), self.marginal(made)).mean()
-            terms["unary"] = self.config.unary * cost
-        return terms
-
-    def answer_terms(self, batch: Batch, noise: Noise) -> Terms:
-        terms = super().answer_terms(batch, noise)
-        if self.config.unary:
-            scores = [self.marginal(self.generate(noise, batch["real"][1]))]
-            if self.cost.relative:
-                scores.append(self.marginal(batch["real"][0]))
-            terms["unary"] = self.config.unary * self.cost.generator(*scores).mean()
-        return terms
