@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from domain.classifiers.base.matching import MatchingClassifier, MatchingConfig, MatchingGame
+from domain.classifiers.base.matching import MatchingClassifier, MatchingConfig, MatchingGame, uniform
 from domain.config import Config, NonNegative
 from domain.nets.history import ParameterHistory
 from domain.objectives.entropy import marginal_entropy
@@ -62,14 +62,10 @@ class FeatureMatchingGAN(MatchingGame):
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, drawn = self.config, dict(super().noise(player, generator))
-
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator, device=generator.device)
-
         if config.manifold:
-            drawn["step"] = uniform(config.batch, config.latent) - 0.5
+            drawn["step"] = uniform(generator, config.batch, config.latent) - 0.5
         if config.consistency:
-            drawn["affine again"] = 2 * uniform(self.unlabelled_batch, 6) - 1
+            drawn["affine again"] = 2 * uniform(generator, self.unlabelled_batch, 6) - 1
         return drawn
 
     def shown_to(self, player: Player) -> int:

@@ -35,6 +35,11 @@ from domain.system import Adam, Batch, Noise, Player, Stream, Terms
 Matching = Literal["mean_square", "mean_absolute", "per_sample", "none"]
 
 
+def uniform(generator: torch.Generator, *shape: int) -> Tensor:
+    """Numbers between 0 and 1, where the generator is."""
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
 @dataclass(frozen=True)
 class MatchingConfig(Config):
     """Parameters of the two networks and their game. A weight of 0 leaves a term out, as published.
@@ -122,14 +127,10 @@ class MatchingGame(ClassifyingSystem):
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch
-
-        def uniform(*shape: int) -> Tensor:
-            return torch.rand(shape, generator=generator, device=generator.device)
-
         drawn = {
-            "z": uniform(size, config.latent),
-            "affine": 2 * uniform(size + many, 6) - 1,
-            "label": uniform(size, 2),
+            "z": uniform(generator, size, config.latent),
+            "affine": 2 * uniform(generator, size + many, 6) - 1,
+            "label": uniform(generator, size, 2),
             "layers": self.discriminator.draw(self.shown_to(player), generator),
         }
         return {name: value for name, value in drawn.items() if value is not None}
@@ -217,7 +218,7 @@ class MatchingGame(ClassifyingSystem):
         rows = torch.randint(len(x), (10_000,), generator=generator, device=device)
         calibrate(self.discriminator, lambda: [self.discriminator(self._seen(x[part])) for part in rows.split(1000)])
         self.discriminator.minibatch.calibrate(self.discriminator(self._seen(x[rows[:1000]]))[1], size)
-        z = torch.rand(1000, self.config.latent, generator=generator, device=device)
+        z = uniform(generator, 1000, self.config.latent)
         calibrate(self.generator, lambda: self.generate(z))
 
     @torch.no_grad()
@@ -233,7 +234,7 @@ class MatchingGame(ClassifyingSystem):
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Samples in [−1, 1], (count, *shape). They match features, not pixels: not for looks."""
-        x = self.generate(torch.rand(count, self.config.latent, generator=generator, device=generator.device))
+        x = self.generate(uniform(generator, count, self.config.latent))
         return x if self.config.network == "conv" else (2 * x - 1).unflatten(1, self.space.shape)
 
     def _seen(self, x: Tensor) -> Tensor:
