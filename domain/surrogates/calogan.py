@@ -30,11 +30,11 @@ from domain.config import Config, Count, NonNegative, Positive, Range
 from domain.errors import InputError
 from domain.geometry import CALOGAN
 from domain.nets.batch_norm import BatchNorm, calibrate
+from domain.nets.conditions import ConditionRange
 from domain.nets.locally_connected import LocallyConnected2d
 from domain.nets.minibatch import MinibatchDiscrimination
 from domain.objectives.adversarial import COSTS
 from domain.space import Space
-from domain.surrogates.base import ConditionRange
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 MEV = 1000.0  # in a GeV

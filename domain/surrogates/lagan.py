@@ -27,10 +27,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits as binary_cross
 from domain.config import Config, Count, Fraction, Positive, Range
 from domain.errors import InputError
 from domain.nets.batch_norm import BatchNorm, calibrate
+from domain.nets.conditions import ConditionRange
 from domain.nets.locally_connected import LocallyConnected2d
 from domain.nets.minibatch import MinibatchDiscrimination
 from domain.space import Space
-from domain.surrogates.base import ConditionRange
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 SLOPE = 0.3  # of every leaky ReLU below zero, Keras's default
