@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from domain.config import Config, Natural, NonNegative
-from domain.generators.base.codes import CodedImages, CodedImagesConfig
+from domain.generators.base.codes import CodedImages, JudgedCodesConfig, critic_of
 from domain.objectives.adversarial import COSTS
 from domain.space import Space
 from domain.system import Batch, Noise, Player, Terms
@@ -25,7 +25,7 @@ COST = COSTS["non_saturating"]
 
 
 @dataclass(frozen=True)
-class AdversarialAutoencoderConfig(CodedImagesConfig):
+class AdversarialAutoencoderConfig(JudgedCodesConfig):
     """Parameters of an adversarial autoencoder: those of its networks, and
 
     Attributes:
@@ -49,7 +49,7 @@ class AdversarialAutoencoder(CodedImages):
     def __init__(self, config: AdversarialAutoencoderConfig, space: Space) -> None:
         self.widths = [width for width in (config.categories, config.latent) if width]
         super().__init__(config, space, outputs=sum(self.widths), codes=sum(self.widths))
-        self.critics = nn.ModuleList(self.critic_of(width) for width in self.widths)
+        self.critics = nn.ModuleList(critic_of(width, config.critic_hidden) for width in self.widths)
         self.players = (
             Player("critic", ("critics",), self.critic_terms, config.critic),
             Player("model", self.averaged, self.model_terms, config.optimiser),

@@ -18,18 +18,18 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count
-from domain.generators.base.codes import CodedImages, CodedImagesConfig
+from domain.generators.base.bounded import Bounded
+from domain.generators.base.codes import CodedImages, JudgedCodesConfig, critic_of
 from domain.nets import basis_noise
 from domain.nets.codes import Gaussian
 from domain.nets.priors import StandardNormal
-from domain.objectives import bounds
 from domain.objectives.adversarial import cross_entropy
 from domain.space import Space
-from domain.system import Batch, Density, Noise, Player, Terms
+from domain.system import Batch, Noise, Player, Terms
 
 
 @dataclass(frozen=True)
-class AdversarialVariationalBayesConfig(CodedImagesConfig):
+class AdversarialVariationalBayesConfig(JudgedCodesConfig):
     """Parameters of adversarial variational Bayes: those of its networks, and
 
     Attributes:
@@ -45,7 +45,7 @@ class AdversarialVariationalBayesConfig(CodedImagesConfig):
     critic_steps: Count = 2
 
 
-class AdversarialVariationalBayes(CodedImages):
+class AdversarialVariationalBayes(Bounded, CodedImages):
     """An encoder fed with noise, a decoder and a critic; samples, encodes, decodes, reconstructs, bounds the density."""
 
     Config: ClassVar[type[Config]] = AdversarialVariationalBayesConfig
@@ -56,7 +56,7 @@ class AdversarialVariationalBayes(CodedImages):
         super().__init__(config, space, outputs=(1 + config.bases) * config.latent, codes=config.latent)
         self.prior = StandardNormal(config.latent)
         self.basis = basis_noise.BasisNoise(config.bases, config.inputs, config.basis_hidden, config.latent)
-        self.critic = self.critic_of(math.prod(space.shape) + config.latent)
+        self.critic = critic_of(math.prod(space.shape) + config.latent, config.critic_hidden)
         self.players = (
             Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps),
             Player("model", self.averaged, self.model_terms, config.optimiser),
@@ -99,23 +99,13 @@ class AdversarialVariationalBayes(CodedImages):
         """Mean codes; x: (N, C, H, W) in [−1, 1] → (N, latent)."""
         return basis_noise.moments(self.encoder(x), self.config.latent)[0]
 
-    @torch.no_grad()
-    def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
-        """What ``draws`` codes from r(z | x) say of log p(x), without the critic; x: (N, C, H, W) in [−1, 1]."""
+    def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:
+        """By codes from r(z | x), without the critic."""
+        mean, log_deviation, _ = basis_noise.moments(self.encoder(x), self.config.latent)
+        code = Gaussian(mean, 2 * log_deviation)
 
-        def log_weights_of(rows: Tensor) -> Callable[[int], Tensor]:
-            mean, log_deviation, _ = basis_noise.moments(self.encoder(rows), self.config.latent)
-            code = Gaussian(mean, 2 * log_deviation)
+        def log_weights(count: int) -> Tensor:
+            z = code.draw(Gaussian.noise((count, len(x)), self.config.latent, generator))
+            return self.log_likelihood(x, z) + self.prior.log_prob(z) - code.log_prob(z)
 
-            def log_weights(count: int) -> Tensor:
-                z = code.draw(Gaussian.noise((count, len(rows)), self.config.latent, generator))
-                return self.log_likelihood(rows, z) + self.prior.log_prob(z) - code.log_prob(z)
-
-            return log_weights
-
-        return bounds.sample_by_sample(log_weights_of, x, draws)
-
-    @torch.no_grad()
-    def density(self, x: Tensor, generator: torch.Generator, draws: int = 100) -> Density:
-        """Importance-weighted bound on log p(x) in nats, (N,), by :meth:`estimate`."""
-        return Density(self.estimate(x, generator, draws).value.float(), "bound")
+        return log_weights

@@ -11,51 +11,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from domain.config import Config, Count, Fraction, Natural
 from domain.errors import InputError
-from domain.nets.batch_norm import calibrate, random_batches
-from domain.nets.images import Network, PixelModel, Pixels, binarised, decoder, encoder
+from domain.generators.base.codes import CodedImages, CodedImagesConfig
+from domain.nets.corruption import Corruption, Kind
+from domain.nets.images import binarised
 from domain.nets.priors import Aggregate
 from domain.space import Space
-from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
+from domain.system import Batch, Noise, Player, Stream, Terms
 
 FITTED = 10_000  # codes that the mixture is fitted to
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(Config):
-    """Parameters of an autoencoder.
+class AutoencoderConfig(CodedImagesConfig):
+    """Parameters of an autoencoder: those of its networks, and
 
     Attributes:
-        likelihood: of pixels given the code: ``bernoulli`` (cross-entropy) or ``gaussian`` (squared error).
         corruption: ``none``; ``gaussian``, normal noise of deviation ``amount``; ``masking``, a share
             ``amount`` of the pixels is black; ``salt_and_pepper``, that share is black or white.
         amount: of corruption, in units of [−1, 1] or as a share.
-        latent: width of the code.
-        network: ``dcgan``, or ``mlp``: tanh layers.
-        width: dcgan's channels at the largest size, in both networks.
-        hidden: units of mlp's layers, from image to code.
         components: of the mixture fitted to the codes.
         walk: steps of damage and repair that a sample takes; needs corruption.
-        batch: images in each step.
     """
 
-    likelihood: Pixels = "gaussian"
-    corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
+    corruption: Kind = "none"
     amount: Fraction = 0.3
-    latent: Count = 16
-    network: Network = "dcgan"
-    width: Count = 64
-    hidden: tuple[Count, ...] = (200, 200)
     components: Count = 10
     walk: Natural = 0
-    batch: Count = 64
-    optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,86 +51,48 @@ class AutoencoderConfig(Config):
             raise InputError("AutoencoderConfig.walk: a walk needs damage to repair; set corruption, or walk to 0")
 
 
-class Autoencoder(System):
+class Autoencoder(CodedImages):
     """An encoder and a decoder; samples, encodes, decodes and reconstructs."""
 
     Config: ClassVar[type[Config]] = AutoencoderConfig
-    averaged = ("encoder", "decoder", "pixels")
+    config: AutoencoderConfig
 
     def __init__(self, config: AutoencoderConfig, space: Space) -> None:
-        super().__init__()
-        self.config, self.space = config, space
-        sizes = config.width, config.hidden
-        self.encoder = encoder(config.network, space.shape, config.latent, *sizes)
-        self.decoder = decoder(config.network, config.latent, space.shape, *sizes)
-        self.pixels = PixelModel(config.likelihood)
+        super().__init__(config, space, outputs=config.latent, codes=config.latent)
+        self.corrupted = Corruption(config.corruption, config.amount)
         self.codes = Aggregate(config.latent, config.components)
         self.players = (Player("model", self.averaged, self.reconstruction_terms, config.optimiser),)
 
-    def streams(self, x: Tensor, label: Tensor) -> dict[str, Stream]:
-        """x: images (N, C, H, W) in [−1, 1]; labels are not used."""
-        return {"real": Stream((x,), self.config.batch)}
-
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        return self.damage(self.config.batch, generator)
+        return self.code_noise(self.config.batch, generator)
 
-    def damage(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """The noise that :meth:`corrupted` takes, each (count, C, H, W)."""
-        shape, device = (count, *self.space.shape), generator.device
-        if self.config.corruption == "none":
-            return {}
-        if self.config.corruption == "gaussian":
-            return {"added": torch.randn(shape, generator=generator, device=device)}
-        return {"place": torch.rand(shape, generator=generator, device=device)}
+    def code_noise(self, count: int, generator: torch.Generator) -> Noise:
+        """What damages ``count`` images."""
+        return self.corrupted.draw((count, *self.space.shape), generator)
 
-    def corrupted(self, x: Tensor, noise: Noise) -> Tensor:
-        """What the encoder sees of x (N, C, H, W)."""
-        kind, amount = self.config.corruption, self.config.amount
-        if kind == "none":
-            return x
-        if kind == "gaussian":
-            return x + amount * noise["added"]
-        place = noise["place"]
-        x = torch.where(place < (amount if kind == "masking" else amount / 2), -1.0, x)
-        return x if kind == "masking" else torch.where(place > 1 - amount / 2, 1.0, x)
+    def coded(self, x: Tensor, noise: Noise) -> Tensor:
+        return super().coded(self.corrupted(x, noise), {})
 
     def reconstruction_terms(self, batch: Batch, noise: Noise) -> Terms:
         (x,) = batch["real"]
-        return {"reconstruction": -self.pixels.log_prob(x, self.decoder(self.encoder(self.corrupted(x, noise)))).mean()}
+        return {"reconstruction": -self.log_likelihood(x, self.coded(x, noise)).mean()}
 
     def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
+        super().finish(data, generator)
         (images,) = data["real"].tensors
-
-        def passes() -> None:
-            for some in random_batches(images, 256, generator):
-                self.decoder(self.encoder(self.corrupted(some, self.damage(256, generator))))
-
-        calibrate(self, passes)
         self.eval()
         rows = torch.randperm(len(images), generator=generator, device=generator.device)[:FITTED]
         self.codes.fit(self.encode(images[rows]), generator)
 
-    @torch.no_grad()
-    def decode(self, z: Tensor) -> Tensor:
-        """Codes (N, latent) → images (N, C, H, W), in [−1, 1]."""
-        return self.pixels.mean(self.decoder(z))
+    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.codes.draw(count, generator)
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images in [−1, 1] of codes from the fitted mixture, after the walk if there is one, (count, C, H, W)."""
-        x = self.decode(self.codes.draw(count, generator))
+        x = super().sample(count, generator)
         for _ in range(self.config.walk):
             if self.config.likelihood == "bernoulli":
                 x = binarised(x, torch.rand(x.shape, generator=generator, device=generator.device))
-            x = self.reconstruct(self.corrupted(x, self.damage(count, generator)))
+            x = self.decode(self.coded(x, self.code_noise(count, generator)))
         return x
-
-    @torch.no_grad()
-    def encode(self, x: Tensor) -> Tensor:
-        """x: (N, C, H, W) in [−1, 1] → (N, latent)."""
-        return self.encoder(x).float()
-
-    @torch.no_grad()
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """The decoded code of the image as it is; x: (N, C, H, W) → (N, C, H, W), in [−1, 1]."""
-        return self.decode(self.encode(x))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import zuko
@@ -187,3 +188,26 @@ class Aggregate(StandardNormal):
         which = torch.multinomial(self.log_weight.exp(), count, replacement=True, generator=generator)
         white = super().draw(count, generator)
         return self.mean[which] + (self.scale[which] @ white[..., None]).squeeze(-1)
+
+
+Kind = Literal["standard", "mixture", "vamp", "flow", "aggregate"]
+
+
+def prior(
+    kind: Kind, sphere: bool, width: int, components: int, shape: tuple[int, ...], posterior: Callable[[Tensor], Gaussian]
+) -> Prior:
+    """A prior of codes of ``width`` numbers.
+
+    Args:
+        kind: ``standard``, normal, or with ``sphere`` uniform on the unit sphere; the others are for normal codes.
+        components: of ``mixture``, ``vamp`` and ``aggregate``; couplings of ``flow``.
+        shape, posterior: as :class:`Vamp` takes them.
+    """
+    made: dict[Kind, Callable[[], Prior]] = {
+        "standard": lambda: Sphere(width) if sphere else StandardNormal(width),
+        "mixture": lambda: Mixture(width, components),
+        "vamp": lambda: Vamp(components, shape, posterior),
+        "flow": lambda: Flow(width, components, (64, 64)),
+        "aggregate": lambda: Aggregate(width, components),
+    }
+    return made[kind]()

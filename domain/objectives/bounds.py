@@ -71,16 +71,17 @@ def importance_sampled(log_weights: Callable[[int], Tensor], draws: int, at_once
     return Estimate(total - math.log(draws), torch.stack(means).sum(0), (2 * total - square).exp())
 
 
-def sample_by_sample(log_weights: Callable[[Tensor], Callable[[int], Tensor]], x: Tensor, draws: int) -> Estimate:
+def sample_by_sample(log_weights: Callable[..., Callable[[int], Tensor]], draws: int, *samples: Tensor) -> Estimate:
     """:func:`importance_sampled` of a few samples at a time.
 
     Args:
         log_weights: some of the samples → number of draws k → (k, that many).
-        x: samples, or what stands for them, (N, …).
         draws: of each.
+        samples: (N, …), and what belongs to them.
     """
-    estimates = [importance_sampled(log_weights(part), draws, AT_ONCE // len(part)) for part in x.split(ROWS)]
-    return Estimate(*(torch.cat(parts) for parts in zip(*estimates)))
+    parts = zip(*(each.split(ROWS) for each in samples))
+    estimates = [importance_sampled(log_weights(*some), draws, AT_ONCE // len(some[0])) for some in parts]
+    return Estimate(*(torch.cat(each) for each in zip(*estimates)))
 
 
 def warm_up(step: Tensor, steps: int) -> Tensor:

@@ -80,7 +80,7 @@ def test_a_denoising_autoencoder_repairs(x: Tensor) -> None:
     black = torch.where(x > 0, 1.0, -1.0)
     options = {"likelihood": "bernoulli", "latent": 8, "network": "mlp", "hidden": (32,), "components": 2}
     model = trained(Autoencoder, AutoencoderConfig(**options, corruption="salt_and_pepper", amount=0.2), black, steps=400)
-    damaged = model.corrupted(black, model.damage(len(black), torch_generator(9, "damage")))
+    damaged = model.corrupted(black, model.code_noise(len(black), torch_generator(9, "damage")))
     assert (damaged != black).float().mean() == pytest.approx(0.1, abs=0.03), "half of the damaged pixels do not change"
     repaired = model.reconstruct(damaged)
     assert (repaired - black).square().mean() < (damaged - black).square().mean()
@@ -91,7 +91,7 @@ def test_corruption_hits_its_share_of_pixels(kind: str, share: float) -> None:
     with scoped_seed(0, "start"):
         model = Autoencoder(AutoencoderConfig(corruption=kind, amount=share, width=4), SPACE)
     x = torch.zeros(2000, 1, 4, 4)
-    hit = model.corrupted(x, model.damage(2000, torch_generator(0, "damage")))
+    hit = model.corrupted(x, model.code_noise(2000, torch_generator(0, "damage")))
     assert float((hit != 0).float().mean()) == pytest.approx(share, abs=0.01)
     assert float((hit == 1).float().mean()) == pytest.approx(0 if kind == "masking" else share / 2, abs=0.01)
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from domain.errors import InputError
-from domain.generators.cvae import CVAE, CVAEConfig, quadrants
+from domain.generators.cvae import CVAE, CVAEConfig
+from domain.nets.context import quadrants
 from domain.randomness import scoped_seed, torch_generator
 from domain.simulators.strokes import Strokes
 from domain.space import Space
@@ -81,12 +82,12 @@ def test_attributes_of_simulated_strokes() -> None:
     assert context.shape == (60, 12) and context[:, 10:].amin(0).tolist() == [-1, -1] and context[:, :10].sum() == 60
     drawn = model.sample(6, torch_generator(0, "z"), label=torch.arange(6), condition=condition[:6])
     assert drawn.shape == (6, 1, 8, 8)
-    assert (model.conditions(100, torch_generator(0, "c")) <= model.high).all()
+    assert (model.conditions(100, torch_generator(0, "c")) <= model.context.range.high).all()
     with pytest.raises(InputError, match="slant"):
         model.sample(6, torch_generator(0, "z"), condition=condition[:6] + 1e3)
 
 
 @pytest.mark.parametrize("given", ["label", "attributes"])
 def test_what_samples_lack_is_refused(given: str) -> None:
-    with pytest.raises(InputError, match="cvae.given"):
+    with pytest.raises(InputError, match="given"):
         built(Space("image", (1, 4, 6), (0.0, 1.0)), given=given)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, Normal
 
 from domain.errors import InputError
-from domain.generators.ladder_vae import LadderVAE, LadderVAEConfig, product
+from domain.generators.ladder_vae import LadderVAE, LadderVAEConfig
+from domain.nets.code_chain import product
 from domain.nets.codes import Gaussian
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
@@ -44,10 +45,10 @@ class Chain(nn.Module):
 def test_bounds_and_exact_are_in_order() -> None:
     model = built()
     a, w = 0.5 * torch.randn(2, 3, generator=torch_generator(0, "a")), 0.08 * torch.randn(3, 4, generator=torch_generator(0, "w"))
-    model.down[1], model.above[1] = nn.Identity(), Chain(a)
-    model.picture = lambda z: torch.atanh((z @ w).clamp(-0.999, 0.999)).unflatten(1, (1, 2, 2))
+    model.chain.down[1], model.chain.above[1] = nn.Identity(), Chain(a)
+    model.chain.shown = lambda z: torch.atanh((z @ w).clamp(-0.999, 0.999))
     model.pixels.log_deviation.data.fill_(torch.tensor(DEVIATION).log())
-    for head in model.read:  # what the way up reads is vague, so that the posterior is near the prior, and wide enough
+    for head in model.chain.read:  # what the way up reads is vague, so that the posterior is near the prior, and wide enough
         head.linear.weight.data.mul_(0.1)
         head.linear.bias.data[head.linear.out_features // 2 :] = 20
     x = 0.5 * torch.randn(40, 1, 2, 2, generator=torch_generator(0, "x"))
@@ -60,13 +61,12 @@ def test_bounds_and_exact_are_in_order() -> None:
 
 def test_levels_run_down_one_chain() -> None:
     model = built()
-    noise = model.draw_noise(7, torch_generator(0, "z"))
-    low, high = model.descend(None, noise)
+    noise, chain = model.code_noise(7, torch_generator(0, "z"))["z"], model.chain
+    low, high = chain.descend(None, noise)
     torch.testing.assert_close(high.z, noise[:, 3:], msg="the top is standard normal")
-    expected = model.above[1](model.down[1](high.z))
+    expected = chain.above[1](chain.down[1](high.z))
     torch.testing.assert_close(low.z, expected.mean + (0.5 * expected.log_variance).exp() * noise[:, :3])
-    read = model.likelihoods(torch.zeros(7, 1, 2, 2))
-    top = model.descend(read, noise)[1].posterior
+    top = model.levels(torch.zeros(7, 1, 2, 2), {"z": noise})[1].posterior
     assert (top.log_variance < 0).all(), "a product is narrower than its standard normal factor"
     torch.testing.assert_close(Normal(0.0, 1.0).log_prob(high.z).sum(1), high.prior.log_prob(high.z))
 

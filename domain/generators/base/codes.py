@@ -114,19 +114,17 @@ class Coded(Unlabelled):
 
 @dataclass(frozen=True)
 class CodedImagesConfig(Config):
-    """Parameters of an encoder and a decoder of images, and of the critics beside them.
+    """Parameters of an encoder and a decoder of images.
 
     Attributes:
         likelihood: of pixels given the code: ``bernoulli`` for black and white images; ``gaussian`` with one
             learned deviation for grey ones.
-        latent: normal numbers in a code.
+        latent: degrees of freedom of a code.
         network: of encoder and decoder: ``dcgan``, or ``mlp`` with tanh layers.
         width: dcgan's channels at the largest size.
         hidden: units of mlp's layers, from image to code.
-        critic_hidden: units of a critic's layers.
-        batch: images, and codes from the prior, in each step.
-        optimiser: of all networks but the critics.
-        critic: of the critics.
+        batch: images in each step.
+        optimiser: of all networks but critics.
     """
 
     likelihood: Pixels = "gaussian"
@@ -134,8 +132,21 @@ class CodedImagesConfig(Config):
     network: Network = "dcgan"
     width: Count = 64
     hidden: tuple[Count, ...] = (200, 200)
-    critic_hidden: tuple[Count, ...] = (200, 200)
     batch: Count = 64
+    optimiser: Adam = Adam(rate=1e-3, beta1=0.9)
+
+
+@dataclass(frozen=True)
+class JudgedCodesConfig(CodedImagesConfig):
+    """Parameters of an encoder and a decoder of images, and of critics of codes: those of the networks, and
+
+    Attributes:
+        critic_hidden: units of a critic's layers.
+        optimiser: of all networks but the critics.
+        critic: of the critics.
+    """
+
+    critic_hidden: tuple[Count, ...] = (200, 200)
     optimiser: Adam = Adam(rate=1e-3, beta1=0.5)
     critic: Adam = Adam(rate=1e-3, beta1=0.5)
 
@@ -155,13 +166,14 @@ class CodedImages(Coded):
         self.decoder = images.decoder(config.network, codes, space.shape, config.width, config.hidden)
         self.pixels = images.PixelModel(config.likelihood)
 
-    def critic_of(self, inputs: int) -> nn.Sequential:
-        """A critic of vectors, (N, inputs) → logits (N, 1)."""
-        return mlp((inputs, *self.config.critic_hidden, 1), lambda: nn.LeakyReLU(pair.SLOPE))
-
     def shown(self, out: Tensor) -> Tensor:
         return self.pixels.mean(out)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) in nats; x: (N, C, H, W) in [−1, 1], z: (..., N, latent) → (..., N)."""
         return self.pixels.log_prob(x, self.decoder(z.flatten(0, -2)).unflatten(0, z.shape[:-1]))
+
+
+def critic_of(inputs: int, hidden: tuple[int, ...]) -> nn.Sequential:
+    """A critic of vectors, (N, inputs) → logits (N, 1)."""
+    return mlp((inputs, *hidden, 1), lambda: nn.LeakyReLU(pair.SLOPE))
