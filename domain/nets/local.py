@@ -52,14 +52,17 @@ class PatchCritic(nn.Module):
     Args:
         channels: C of the images.
         width: channels of the first layer.
-        strides: stride of each 3×3 layer; a patch spans ``1 + 2 Σ_k Π_{j<k} stride_j`` pixels.
+        strides: stride of each layer.
+        kernels: side of each layer's kernel, 3 if left out; a patch spans ``1 + Σ_k (kernel_k − 1) Π_{j<k} stride_j``
+            pixels. One that its stride divides looks at all pixels equally often, and so asks the same of them; of
+            others a refiner learns a comb (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
     """
 
-    def __init__(self, channels: int, width: int, strides: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, width: int, strides: tuple[int, ...], kernels: tuple[int, ...] = ()) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for stride in strides:
-            layers += [nn.Conv2d(channels, width, 3, stride, 1), nn.LeakyReLU(0.2, inplace=True)]
+        for stride, kernel in zip(strides, kernels or [3] * len(strides), strict=True):
+            layers += [nn.Conv2d(channels, width, kernel, stride, (kernel - 1) // 2), nn.LeakyReLU(0.2, inplace=True)]
             channels = width
         self.net = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1)).to(memory_format=torch.channels_last)
 

@@ -55,7 +55,10 @@ class SimGANConfig(Config):
         width, blocks: channels and residual blocks of the refiner (64 and 4 for the paper's eyes).
         critics: ``local`` scores patches, ``global`` whole images; the refiner has to fool all.
         critic_width: channels of a critic's first layer.
-        critic_strides: stride of each 3×3 layer of the local critic.
+        critic_strides, critic_kernels: of each layer of the local critic; a kernel that its stride divides, such as 4 with
+            stride 2, leaves no comb of light and dark pixels on refined images.
+        pack: images that the global critic judges together (Lin et al. 2017, arXiv 1712.04086), so that all of one kind are
+            noticed; ``batch`` is a multiple of it.
         similarity: weight of the mean absolute change of a feature, per pixel (images in [−1, 1]).
         features: what must not change: pixels (``identity``), their ``gradients``, or the ``blur``-red image.
         history: images kept from earlier refiners; 0 switches the history off.
@@ -79,6 +82,8 @@ class SimGANConfig(Config):
     critics: tuple[Literal["local", "global"], ...] = ("local",)
     critic_width: Count = 32
     critic_strides: tuple[Count, ...] = (2, 1, 1)
+    critic_kernels: tuple[Count, ...] = (3, 3, 3)
+    pack: Count = 1
     similarity: NonNegative = 1.0
     features: tuple[Literal["identity", "gradients", "blur"], ...] = ("identity",)
     history: Natural = 2048
@@ -102,6 +107,13 @@ class SimGANConfig(Config):
         for name in ("critics", "features"):
             if not getattr(self, name):
                 raise InputError(f"SimGANConfig.{name}: is empty; name at least one")
+        if len(self.critic_kernels) != len(self.critic_strides):
+            raise InputError(
+                f"SimGANConfig.critic_kernels: names {len(self.critic_kernels)} layers, critic_strides "
+                f"{len(self.critic_strides)}; give each layer one of both"
+            )
+        if self.batch % self.pack:
+            raise InputError(f"SimGANConfig.pack: {self.pack} do not divide a batch of {self.batch}; choose one that does")
 
 
 class Refined(NamedTuple):
@@ -144,9 +156,10 @@ class SimGAN(System):
         self.history = ImagePool(config.history, space.shape)
 
     def _critic(self, kind: str) -> nn.Module:
+        config, (channels, *size) = self.config, self.space.shape
         if kind == "global":
-            return Critic(self.space.shape, self.config.critic_width, batch_norm=False)
-        return PatchCritic(self.space.shape[0], self.config.critic_width, self.config.critic_strides)
+            return Critic((config.pack * channels, *size), config.critic_width, batch_norm=False)
+        return PatchCritic(channels, config.critic_width, config.critic_strides, config.critic_kernels)
 
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
         """Both are images (N, C, H, W) in [−1, 1]; label: (N,) of the simulated ones, for the task alone."""
@@ -181,11 +194,16 @@ class SimGAN(System):
         correction = self.refiner(torch.cat([start, *drawn], 1)).float()
         return Refined((start + correction).clamp(-1, 1), start, grid, strain)
 
+    def scores(self, x: Tensor) -> list[Tensor]:
+        """What each critic says of images (N, C, H, W), of its patches or packs; high is real."""
+        packs = x.unflatten(0, (-1, self.config.pack)).flatten(1, 2)
+        return [critic(packs if name == "global" else x).float() for name, critic in self.critic.items()]
+
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Cross-entropy of real against refined; the share that it gets right is shown, not minimised."""
         (simulated, *_), (real,) = batch["simulated"], batch["real"]
         refined = self.history.mixed(self.refine(simulated, noise.get("extra")).x, noise["shown"])
-        scores = [(critic(real).float(), critic(refined).float()) for critic in self.critic.values()]
+        scores = list(zip(self.scores(real), self.scores(refined)))
         right = [((r > 0).float().mean() + (f < 0).float().mean()) / 2 for r, f in scores]
         return {
             "adversarial": torch.stack([self.cost.critic(r, f).mean() for r, f in scores]).sum(),
@@ -202,7 +220,7 @@ class SimGAN(System):
         """Look real, stay close, keep the answer; the mean change of a pixel is shown, not minimised."""
         (simulated, *label), config = batch["simulated"], self.config
         refined = self.refine(simulated, noise.get("extra"))
-        costs = [self.cost.generator(critic(refined.x).float()).mean() for critic in self.critic.values()]
+        costs = [self.cost.generator(score).mean() for score in self.scores(refined.x)]
         change = refined.x - refined.start
         kept = torch.stack([FEATURES[name](change).float().abs().mean() for name in config.features]).mean()
         terms = {"adversarial": torch.stack(costs).sum(), "similarity": config.similarity * kept}

@@ -83,6 +83,17 @@ def test_patch_critic_scores_patches() -> None:
     assert side.tolist() == [11, 11]  # 1 + 2 (1 + 2 + 2)
 
 
+@pytest.mark.parametrize(("kernel", "even"), [(3, False), (4, True)])
+def test_a_kernel_that_its_stride_divides_asks_the_same_of_every_pixel(kernel: int, even: bool) -> None:
+    net = PatchCritic(1, 4, (2, 1, 1), (kernel, 3, 3))
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 0.1)
+    x = torch.ones(1, 1, 32, 32, requires_grad=True)
+    net(x).sum().backward()
+    inside = x.grad[0, 0, 8:-8, 8:-8]
+    assert torch.allclose(inside, inside[0, 0].expand_as(inside)) == even
+
+
 def test_mlp_has_no_activation_at_the_end() -> None:
     net = mlp((3, 5, 2), nn.ReLU, batch_norm=True)
     assert [type(layer).__name__ for layer in net] == ["Linear", "ReLU", "BatchNorm", "Linear"]

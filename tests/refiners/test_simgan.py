@@ -17,7 +17,10 @@ from domain.training import Budget, fit
 
 SPACE = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=4)
 CONFIG = SimGANConfig(width=8, blocks=1, critic_width=8, history=20, batch=8, critic_first=5, refiner_steps=1)
-WHOLE = {"warp": 0.2, "latent": 3, "grain": 1, "task": 1.0, "critics": ("local", "global"), "features": ("identity", "gradients", "blur")}
+WHOLE = {
+    "warp": 0.2, "latent": 3, "grain": 1, "task": 1.0, "critics": ("local", "global"), "pack": 2,
+    "features": ("identity", "gradients", "blur"),
+}
 
 
 def build(**options: object) -> SimGAN:
@@ -93,6 +96,22 @@ def test_images_stay_in_range() -> None:
     model = build()
     torch.nn.init.constant_(model.refiner.head.bias, 5.0)
     assert model.translate(images(0.0), torch_generator(0, "t")).max() <= 1
+
+
+def test_the_global_critic_judges_packs_of_neighbours() -> None:
+    model = build(critics=("local", "global"), pack=4).eval()
+    x = torch.rand(8, *SPACE.shape, generator=torch_generator(0, "x"))
+    patches, packs = model.scores(x)
+    assert len(patches) == 8 and len(packs) == 2
+    changed = x.clone()
+    changed[5] = -1  # in the second pack
+    assert (model.scores(changed)[1] != packs).flatten().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("options, words", [({"pack": 3}, "pack: 3"), ({"critic_kernels": (4, 3)}, "critic_kernels: names 2")])
+def test_what_does_not_fit_is_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        build(**options)
 
 
 def test_an_untrained_warp_is_the_identity() -> None:
