@@ -21,6 +21,7 @@ GENERATORS: Table[type[System]] = Table(
     began="began.BEGAN",
     gmmn="gmmn.GMMN",
     introvae="introvae.IntroVAE",
+    iwae="iwae.IWAE",
     kmeans="kmeans.KMeans",
     ladder_vae="ladder_vae.LadderVAE",
     pca="pca.PCA",

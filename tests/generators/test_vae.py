@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from domain.errors import InputError
+from domain.generators.iwae import IWAEConfig
 from domain.generators.vae import VAE, VAEConfig
 from domain.metrics.likelihood import importance_sampled
 from domain.randomness import scoped_seed, torch_generator
@@ -116,8 +117,6 @@ def test_aggregate_prior_samples_where_the_codes_lie() -> None:
     ("options", "key"),
     [
         ({"code": "sphere", "prior": "flow"}, "prior"),
-        ({"draws": 5, "beta": 2.0}, "draws"),
-        ({"draws": 5, "warm_up": 3}, "draws"),
         ({"prior": "vamp"}, "prior"),
         ({"binarise": True}, "binarise"),
     ],
@@ -125,3 +124,8 @@ def test_aggregate_prior_samples_where_the_codes_lie() -> None:
 def test_contradictions_are_refused(options: dict, key: str) -> None:
     with pytest.raises(InputError, match=f"train.vae.model.{key}"):
         VAEConfig.parse(options, "train.vae.model")
+
+
+def test_the_encoder_in_a_prior_cannot_be_held_constant() -> None:
+    with pytest.raises(InputError, match="train.iwae.model.doubly"):
+        IWAEConfig.parse({"prior": "vamp", "network": "mlp", "doubly": True}, "train.iwae.model")

@@ -1,0 +1,133 @@
+"""What the VAE and the IWAE share: an encoder q(z | x), a decoder p(x | z), a kind of code and its prior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from domain.config import Count
+from domain.errors import InputError
+from domain.generators.base.bounded import Bounded
+from domain.generators.base.codes import CodedImages, CodedImagesConfig
+from domain.nets import priors
+from domain.nets.codes import CODES, Gaussian, PowerSpherical
+from domain.nets.images import binarised
+from domain.objectives import bounds
+from domain.space import Space
+from domain.system import Noise, Player, Stream, Terms
+
+FITTED = 10_000  # codes that an aggregate prior is fitted to
+
+
+@dataclass(frozen=True)
+class VariationalConfig(CodedImagesConfig):
+    """Parameters of an encoder and a decoder, of their codes and the prior: those of the networks, and
+
+    Attributes:
+        binarise: draw black and white from grey levels anew at every step, and once when rated.
+        code: ``normal``; or ``sphere``, unit vectors of ``latent`` + 1 numbers.
+        prior: ``standard``, normal or uniform on the sphere; ``mixture`` of learned normals; ``vamp``,
+            the codes of learned images; ``flow``; ``aggregate``, standard normal in training and fitted
+            to the codes afterwards. All but ``standard`` for normal codes.
+        components: of ``mixture``, ``vamp`` and ``aggregate``; couplings of ``flow``.
+    """
+
+    binarise: bool = False
+    code: Literal["normal", "sphere"] = "normal"
+    prior: priors.Kind = "standard"
+    components: Count = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        what = f"{type(self).__name__}.prior"
+        if self.code == "sphere" and self.prior != "standard":
+            raise InputError(f"{what}: {self.prior!r} is for normal codes; with code 'sphere' use 'standard'")
+        if self.prior == "vamp" and self.network == "dcgan":
+            raise InputError(
+                f"{what}: 'vamp' passes its images through the encoder, which must not normalise batches; use network 'mlp'"
+            )
+        if self.binarise and self.likelihood != "bernoulli":
+            raise InputError(f"{type(self).__name__}.binarise: is for black and white images; set likelihood to 'bernoulli'")
+
+
+class Variational(Bounded, CodedImages):
+    """A family says in ``bound_terms`` which bound it maximises, and in ``draws`` by how many codes for each image."""
+
+    averaged = ("encoder", "decoder", "pixels", "prior")
+    config: VariationalConfig
+    draws = 1
+
+    def __init__(self, config: VariationalConfig, space: Space) -> None:
+        self.code = CODES[config.code]
+        width = self.code.width(config.latent)
+        super().__init__(config, space, outputs=self.code.outputs(config.latent), codes=width)
+        sphere = config.code == "sphere"
+        self.prior = priors.prior(config.prior, sphere, width, config.components, space.shape, self.posterior)
+        self.players = (Player("model", self.averaged, self.bound_terms, config.optimiser),)
+
+    def bound_terms(self, batch: Mapping[str, tuple[Tensor, ...]], noise: Noise) -> Terms:
+        raise NotImplementedError
+
+    # Training.
+
+    def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
+        (images,) = data["real"].tensors
+        self.prior.begin(images, generator)
+        if self.config.network == "mlp":
+            self.pixels.start(self.decoder[0][-1], images)
+
+    def noise(self, player: Player, generator: torch.Generator) -> Noise:
+        batch = self.config.batch
+        noise = {"z": self.code.noise((self.draws, batch), self.config.latent, generator)}
+        if self.config.binarise:
+            noise["ink"] = torch.rand(batch, *self.space.shape, generator=generator, device=generator.device)
+        return noise
+
+    def seen(self, x: Tensor, noise: Noise) -> Tensor:
+        """Training images (N, C, H, W), black and white where so configured."""
+        return binarised(x, noise["ink"]) if self.config.binarise else x
+
+    def finish(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
+        super().finish(data, generator)
+        self.eval()
+        if self.config.prior == "aggregate":
+            (images,) = data["real"].tensors
+            rows = torch.randint(len(images), (FITTED,), generator=generator, device=generator.device)
+            with torch.no_grad():
+                self.prior.fit(self.coded(images[rows], self.code_noise(FITTED, generator)), generator)
+
+    # Codes.
+
+    def posterior(self, x: Tensor) -> Gaussian | PowerSpherical:
+        """q(z | x); x: (N, C, H, W) in [−1, 1]."""
+        return self.code.of(self.encoder(x))
+
+    def code_noise(self, count: int, generator: torch.Generator) -> Noise:
+        return {"z": self.code.noise((count,), self.config.latent, generator)}
+
+    def coded(self, x: Tensor, noise: Noise) -> Tensor:
+        """Codes (N, width), drawn; without noise their means, on a sphere their mean directions."""
+        code = self.posterior(x)
+        return code.draw(noise["z"]) if noise else code.mean
+
+    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.prior.draw(count, generator)
+
+    # The bound.
+
+    def log_weights(self, x: Tensor, code: Gaussian | PowerSpherical, z: Tensor) -> Tensor:
+        """log p(x | z) + log p(z) − log q(z | x); z: draws from the code, (k, N, width) → (k, N)."""
+        return self.log_likelihood(x, z) + self.prior.log_prob(z) - code.log_prob(z)
+
+    def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:
+        code = self.posterior(x)
+        return lambda count: self.log_weights(x, code, code.draw(self.code.noise((count, len(x)), self.config.latent, generator)))
+
+    def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
+        if self.config.binarise:
+            x = binarised(x, torch.rand(x.shape, generator=generator, device=generator.device))
+        return super().estimate(x, generator, draws)
