@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from domain import models
 from domain.geometry import CALOGAN
 from domain.randomness import scoped_seed
@@ -9,20 +11,25 @@ from domain.space import Space
 from domain.system import System
 
 IMAGES = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=3)
-SHOWERS = Space("shower", (CALOGAN.cells,), (0.0, 2e5), condition=("energy",), units=("GeV",))
+SHOWERS = Space("shower", (10,), (0.0, 2e5), condition=("energy",), units=("GeV",))
+LAYERS = [[2, 3], [1, 4]]  # rows and columns of each of their layers
 JETS = Space("jet", (1, 25, 25), (0.0, 600.0), classes=2, condition=("mass", "pt"), units=("GeV", "GeV"))
 
 TURNED = Space("image", (1, 8, 8), (0.0, 16.0), condition=("yaw", "pitch"), units=("degree", "degree"))
 ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 
-SPACES = {"lagan": JETS, "shower_matching": SHOWERS, "shower_simgan": SHOWERS}  # where a family's samples are not its role's
-TWO_STEP = {"knots": 4, "splines": 2, "splines_width": 8, "batch": 16}
+SPACES = {  # where a family's samples are not its role's
+    "lagan": JETS, "calogan": dataclasses.replace(SHOWERS, shape=(CALOGAN.cells,)), "shower_matching": SHOWERS,
+    "shower_simgan": SHOWERS,
+}
+TWO_STEP = {"shapes": LAYERS, "knots": 4, "splines": 2, "splines_width": 8, "batch": 16}
 PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
 SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
-    "shower_matching": {"knots": 4, "quantiles": 5},
+    "shower_matching": {"shapes": LAYERS, "knots": 4, "quantiles": 5},
     "shower_simgan": {
-        "knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20, "batch": 16,
+        "shapes": LAYERS, "knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20,
+        "batch": 16,
     },
     "cyclegan": {"width": 4, "blocks": 1, "critic_width": 8, "history": 20, "batch": 8},
     "unit": {"width": 4, "critic_widths": [4, 8], "hidden": 16, "batch": 8},

@@ -201,8 +201,8 @@ class DepositScores(nn.Module):
 
 
 def log_total(x: Tensor) -> Tensor:
-    """ln of the sum of deposits (N, cells), (N,); finite for none."""
-    return x.sum(1).clamp(min=torch.finfo(x.dtype).tiny).log()
+    """ln of the sum of deposits (N, cells), (N,); for none so low that a dark layer's share of it is still a number."""
+    return x.sum(1).clamp(min=torch.finfo(x.dtype).tiny / DARK).log()
 
 
 def layer_moments(x: Tensor, shapes: Shapes) -> Tensor:

@@ -147,11 +147,14 @@ class DepositRefiner(System):
 
     @torch.no_grad()
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
-        """Both are deposits (N, *shape), at least 0; no label is used. Measures both sides and scores their samples."""
-        simulated, real = simulated.flatten(1), real.flatten(1)
+        """Both are deposits (N, *shape), at least 0; no label is used. Measures both sides and scores their samples.
+
+        A sample without any deposit has no shares to learn from; :meth:`translate` leaves it as it is.
+        """
+        simulated, real = (x[x.sum(1) > 0] for x in (simulated.flatten(1), real.flatten(1)))
         for name, x in (("simulated", simulated), ("real", real)):
             if len(x) < self.config.knots:
-                raise InputError(f"{name}: {len(x)} samples for {self.config.knots} knots; give more")
+                raise InputError(f"{name}: {len(x)} samples with deposits for {self.config.knots} knots; give more")
         order, logs = layer_energies(real, self.real.sizes).mean(0).argsort(), log_total(real)
         self.place.copy_(torch.stack([logs.mean(), logs.std().clamp(min=TINY)]))
         turns = self.real.mirrors if self.config.mirror else self.real.mirrors[:1]

@@ -161,6 +161,14 @@ def test_the_history_holds_showers_of_their_own_total() -> None:
     assert torch.isin(model.history.past[:24, -1], simulated.sum(1)).all()
 
 
+def test_dark_showers_are_not_learned_from() -> None:
+    """They have no shares; where a tenth of both sides is dark, the rest is refined as if it were all."""
+    simulated, real, dark = showers(300, 0), showers(300, 1, tilt=0.1), torch.zeros(30, 17)
+    with_them = matching(torch.cat([dark, simulated]), torch.cat([real, dark]))
+    assert torch.equal(refined(with_them, simulated), refined(matching(simulated, real), simulated))
+    assert torch.equal(refined(with_them, dark), dark)
+
+
 def test_a_dark_shower_stays_dark() -> None:
     model = simgan(showers(100, 0), showers(100, 1), 1)
     assert torch.equal(refined(model, torch.zeros(2, 17)), torch.zeros(2, 17))
@@ -171,7 +179,7 @@ def test_a_dark_shower_stays_dark() -> None:
     [
         (Space("image", (1, 4, 4), (0.0, 1.0)), {"shapes": ()}, 9, "this refiner is for deposits"),
         (SPACE, {"shapes": ((2, 4), (3, 2))}, 9, "have 14 cells, but samples of shape .* have 17"),
-        (SPACE, {}, 2, "simulated: 2 samples for 3 knots"),
+        (SPACE, {}, 2, "simulated: 2 samples with deposits for 3 knots"),
     ],
 )
 def test_what_a_user_can_mend(space: Space, options: dict[str, Sequence], count: int, message: str) -> None:
