@@ -31,7 +31,7 @@ def tiny(content: dict[str, Any]) -> dict[str, Any]:
         content["simulate"][name] |= {"simulator": "gflash", "options": options, "count": 120}
     scores = {"knots": 3, "quantiles": 5}
     small = {"hidden": [8], "critic_hidden": [8], "history": 16, "critic_first": 2, "batch": 8}
-    content["refine"]["shower_matching"] |= {"model": scores, "seeds": SEEDS}
+    content["refine"]["shower_matching"] |= {"model": {**scores, "correlations": False}, "seeds": SEEDS}  # which take the time
     content["refine"]["shower_simgan"] |= {"model": {**scores, **small}, "seeds": SEEDS}
     content["refine"]["shower_simgan"]["budget"] = {"steps": 4, "log_every": 2, "precision": "float32"}
     task = content["regress"]["showers_refined"]
