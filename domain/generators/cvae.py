@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from domain.config import Config, Count, Natural, Range
+from domain.errors import InputError
 from domain.generators.base.bounded import WarmingUp
 from domain.nets.codes import Gaussian
 from domain.nets.context import Context, Kind
@@ -62,6 +63,10 @@ class CVAE(WarmingUp):
 
     def __init__(self, config: CVAEConfig, space: Space) -> None:
         super().__init__()
+        if config.given == "label" and not space.classes:
+            raise InputError("cvae.given: these samples have no classes; give 'quadrants' or 'attributes'")
+        if config.given == "attributes" and not space.condition:
+            raise InputError("cvae.given: these samples have no conditions; give 'quadrants' or 'label'")
         self.config, self.space = config, space
         self.context = Context(config.given, space, config.observed)
         self.given = self.context.names

@@ -25,9 +25,6 @@ class Context(nn.Module):
         kind: ``label``, the class; ``attributes``, the class where there are classes, and the conditions; ``quadrants``, pixels.
         space: of the samples.
         observed: quadrants that are seen, as :func:`quadrants` takes them.
-
-    Raises:
-        InputError: the samples lack what is to be given.
     """
 
     seen: Tensor  # (C, H, W) 1 at pixels that are given
@@ -35,10 +32,6 @@ class Context(nn.Module):
 
     def __init__(self, kind: Kind, space: Space, observed: int) -> None:
         super().__init__()
-        if kind == "label" and not space.classes:
-            raise InputError("given: these samples have no classes; give 'quadrants' or 'attributes'")
-        if kind == "attributes" and not space.condition:
-            raise InputError("given: these samples have no conditions; give 'quadrants' or 'label'")
         self.kind, self.space = kind, space
         labelled = space.classes > 0 and kind != "quadrants"
         self.names: tuple[Literal["label", "condition"], ...] = (

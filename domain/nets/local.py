@@ -54,8 +54,8 @@ class PatchCritic(nn.Module):
         width: channels of the first layer.
         strides: stride of each layer.
         kernels: side of each layer's kernel, 3 if left out; a patch spans ``1 + Σ_k (kernel_k − 1) Π_{j<k} stride_j``
-            pixels. One that its stride divides looks at all pixels equally often, and so asks the same of them; of
-            others a refiner learns a comb (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
+            pixels. One that its stride divides looks at all pixels equally often; others weigh some more, in a
+            comb (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
     """
 
     def __init__(self, channels: int, width: int, strides: tuple[int, ...], kernels: tuple[int, ...] = ()) -> None:

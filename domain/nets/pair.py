@@ -20,6 +20,11 @@ def require(shape: Sequence[int]) -> None:
         raise InputError(f"samples of shape {tuple(shape)} have no network here; give images (C, H, W) or vectors (F,)")
 
 
+def packed(x: Tensor, pack: int) -> Tensor:
+    """Samples that a critic judges together: their channels or columns side by side, (N, C, ...) → (N / pack, pack · C, ...)."""
+    return x.unflatten(0, (-1, pack)).flatten(1, 2)
+
+
 def generator(inputs: int, shape: Sequence[int], width: int, hidden: Sequence[int]) -> nn.Sequential:
     """Latent vectors (N, inputs) → images in [−1, 1] or unbounded vectors, (N, *shape).
 

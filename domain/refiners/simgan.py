@@ -30,6 +30,7 @@ from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
 from domain.errors import InputError
 from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
+from domain.nets.pair import packed
 from domain.nets.pool import ImagePool
 from domain.nets.warp import SmoothWarp, warped
 from domain.objectives.adversarial import COSTS
@@ -56,7 +57,7 @@ class SimGANConfig(Config):
         critics: ``local`` scores patches, ``global`` whole images; the refiner has to fool all.
         critic_width: channels of a critic's first layer.
         critic_strides, critic_kernels: of each layer of the local critic; a kernel that its stride divides, such as 4 with
-            stride 2, leaves no comb of light and dark pixels on refined images.
+            stride 2, asks the same of every pixel.
         pack: images that the global critic judges together (Lin et al. 2017, arXiv 1712.04086), so that all of one kind are
             noticed; ``batch`` is a multiple of it.
         similarity: weight of the mean absolute change of a feature, per pixel (images in [−1, 1]).
@@ -196,7 +197,7 @@ class SimGAN(System):
 
     def scores(self, x: Tensor) -> list[Tensor]:
         """What each critic says of images (N, C, H, W), of its patches or packs; high is real."""
-        packs = x.unflatten(0, (-1, self.config.pack)).flatten(1, 2)
+        packs = packed(x, self.config.pack)
         return [critic(packs if name == "global" else x).float() for name, critic in self.critic.items()]
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:

@@ -26,7 +26,6 @@ from domain.errors import InputError
 from domain.nets.conditions import ConditionRange
 from domain.nets.copula import ClassCopulas
 from domain.nets.deposits import (
-    DARK,
     cell_maps,
     fit_cells,
     layer_energies,

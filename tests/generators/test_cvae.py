@@ -89,5 +89,5 @@ def test_attributes_of_simulated_strokes() -> None:
 
 @pytest.mark.parametrize("given", ["label", "attributes"])
 def test_what_samples_lack_is_refused(given: str) -> None:
-    with pytest.raises(InputError, match="given"):
+    with pytest.raises(InputError, match="cvae.given"):
         built(Space("image", (1, 4, 6), (0.0, 1.0)), given=given)

@@ -192,7 +192,7 @@ class Adversarial(System):
 
     def score(self, x: Tensor, label: Tensor) -> Tensor:
         """The critic's raw scores, one or more for each pack; samples (N, *judged) with labels (N,) → (K · N / pack,)."""
-        return self.critic(self.shown(x, label).unflatten(0, (-1, self.config.pack)).flatten(1, 2))
+        return self.critic(pair.packed(self.shown(x, label), self.config.pack))
 
     def after(self, player: Player, batch: Batch, noise: Noise) -> None:
         if "critic" not in player.roles:
