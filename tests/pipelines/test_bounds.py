@@ -68,11 +68,12 @@ def test_from_images_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text
 
 
-def test_the_study_s_own_parameters_are_valid() -> None:
-    file = stage.ROOT / "studies/bounds/params.yaml"
+@pytest.mark.parametrize("name", ["bounds", "spherical_codes"])
+def test_the_studies_own_parameters_are_valid(name: str) -> None:
+    file = stage.ROOT / f"studies/{name}/params.yaml"
     content = YAML(typ="safe", pure=True).load(file)
     evaluated = stage.parameters(Bounds, str(file), "evaluate", "bounds")
-    assert set(evaluated.models) == {*content["vaes"], *content["hierarchies"]} == set(content["train"])
-    for name, entry in content["train"].items():
-        GENERATORS[entry.get("family", name)].Config.parse(entry["model"], name)
+    assert set(evaluated.models) == {*content["vaes"], *content.get("hierarchies", ())} == set(content["train"])
+    for method, entry in content["train"].items():
+        GENERATORS[entry.get("family", method)].Config.parse(entry["model"], method)
         assert tuple(entry["seeds"]) == evaluated.seeds
