@@ -1,4 +1,4 @@
-"""U-Net with dropout as its noise (Isola et al. 2017, arXiv 1611.07004, after Ronneberger et al. 2015)."""
+"""U-Nets (Ronneberger et al. 2015, arXiv 1505.04597): image to image through ever smaller sizes, with skips between equals."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import instance_norm, leaky_relu, relu
+from torch.nn.functional import instance_norm, interpolate, leaky_relu, relu
 
 from domain.nets.dcgan import ladder
 
 NOISY = 3  # decoder layers whose input is dropped out
+LAST = 1 - 2**-23  # before 1, of whose normal number nothing is left
 
 
 class UNet(nn.Module):
-    """Images to images through ever smaller sizes, each joined to its mirror image by a skip.
+    """Images to images, with dropout for noise (Isola et al. 2017, arXiv 1611.07004).
 
     The paper halves 256 pixels eight times; here a side is halved, rounding up, until it is at most four pixels.
 
@@ -56,3 +57,48 @@ class UNet(nn.Module):
             x = layer(relu(torch.cat([x, skips[-1 - k]], 1) if k else x))[..., :height, :width]
             x = instance_norm(x) if k < len(self.up) - 1 else torch.tanh(x)
         return x.float()
+
+
+class UNetRefiner(nn.Module):
+    """Images to corrections of the same shape, zero at the start, that look far: some five pixels of the smallest size.
+
+    So they can change the light and the shade. A sensor's noise passes no layer: of what a pixel is given, made normal, it says
+    how much is added to it.
+
+    Args:
+        channels: C of the images.
+        width: channels at full size; doubled at each smaller size, up to fourfold.
+        halvings: how often sides are halved, rounding up.
+        latent: numbers drawn for each image, as channels behind the image's.
+        grain: pictures of noise, behind these.
+    """
+
+    def __init__(self, channels: int, width: int, halvings: int, latent: int = 0, grain: int = 0) -> None:
+        super().__init__()
+        self.channels, self.seen = channels, channels + latent
+        widths = [width * 2 ** min(k, 2) for k in range(halvings + 1)]
+        self.first = nn.Conv2d(self.seen, width, 3, 1, 1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in itertools.pairwise(widths))
+        self.middle = nn.Conv2d(widths[-1], widths[-1], 3, 1, 1)
+        self.up = nn.ModuleList(nn.Conv2d(a + b, b, 3, 1, 1) for a, b in itertools.pairwise(widths[::-1]))
+        self.head = nn.Conv2d(width, channels * (1 + grain), 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: images with what was drawn, uniform in [−1, 1], (N, C + latent + grain, H, W) → (N, C, H, W), unbounded."""
+        seen, drawn = x[:, : self.seen], x[:, self.seen :]
+        h = leaky_relu(self.first(seen), 0.2)
+        skips = []
+        for layer in self.down:
+            skips.append(h)
+            h = leaky_relu(layer(h), 0.2)
+        h = leaky_relu(self.middle(h), 0.2)
+        for layer in self.up:
+            skip = skips.pop()
+            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=False)
+            h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
+        correction, *amplitudes = self.head(h).float().split(self.channels, 1)
+        noise = math.sqrt(2) * torch.erfinv(drawn.float().clamp(-LAST, LAST))  # standard normal
+        return correction + sum(amplitude * noise[:, k : k + 1] for k, amplitude in enumerate(amplitudes))

@@ -9,9 +9,10 @@ All costs are means (per patch, per pixel), so that weights do not depend on the
 paper sums: its λ equals ``similarity`` × patches / pixels. It trains the refiner on similarity
 alone at first; this one starts as the identity, where similarity has its minimum, and needs no such phase.
 
-Beyond the paper, all off by default: a global critic, a smooth warp before the correction, which moves
-masks and points along, numbers and noise drawn for each image, so that one has many refinements, and a
-classifier that must still read the simulated label off the refined image. No real label is used.
+Beyond the paper, all off by default: a global critic, a refiner that sees far, a smooth
+warp before the correction, which moves masks and points along, numbers and noise drawn for each image,
+so that one has many refinements, and a classifier that must still read the simulated label off the
+refined image. No real label is used.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.pair import packed
 from domain.nets.pool import ImagePool
+from domain.nets.unet import UNetRefiner
 from domain.nets.warp import SmoothWarp, warped
 from domain.objectives.adversarial import COSTS
 from domain.refiners.base import critic_alarms, critic_first
@@ -53,7 +55,8 @@ class SimGANConfig(Config):
     """Parameters of SimGAN.
 
     Attributes:
-        width, blocks: channels and residual blocks of the refiner (64 and 4 for the paper's eyes).
+        network: of the refiner: ``residual``, the paper's, sees neighbourhoods; ``unet`` far more, and it adds noise.
+        width, blocks: its channels, and its residual blocks (64 and 4 for the paper's eyes) or how often a U-Net halves the image.
         critics: ``local`` scores patches, ``global`` whole images; the refiner has to fool all.
         critic_width: channels of a critic's first layer.
         critic_strides, critic_kernels: of each layer of the local critic; a kernel that its stride divides, such as 4 with
@@ -70,7 +73,8 @@ class SimGANConfig(Config):
         warp_nodes: nodes of its displacement field along a side.
         smoothness: weight of the warp's mean squared strain.
         latent: numbers drawn for each image, uniform in [−1, 1].
-        grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make a sensor's noise.
+        grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make a sensor's noise: the
+            residual network looks at them, a U-Net says how much of each, made normal, is added to every pixel.
             Without ``latent`` and ``grain`` refining is deterministic.
         task: weight of the cross-entropy of the simulated labels that a classifier reads off refined images.
             It is trained on simulated and refined ones (Bousmalis et al. 2016, arXiv 1612.05424).
@@ -78,6 +82,7 @@ class SimGANConfig(Config):
         refiner, critic, classifier: the players' optimisers.
     """
 
+    network: Literal["residual", "unet"] = "residual"
     width: Count = 64
     blocks: Count = 4
     critics: tuple[Literal["local", "global"], ...] = ("local",)
@@ -138,7 +143,10 @@ class SimGAN(System):
         self.cost = COSTS["non_saturating"]
         channels, *size = space.shape
         self.extra = config.latent + config.grain
-        self.refiner = Refiner(channels, config.width, config.blocks, self.extra)
+        if config.network == "unet":
+            self.refiner = UNetRefiner(channels, config.width, config.blocks, config.latent, config.grain)
+        else:
+            self.refiner = Refiner(channels, config.width, config.blocks, self.extra)
         self.critic = nn.ModuleDict({name: self._critic(name) for name in config.critics})
         players = [Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps)]
         if config.warp:

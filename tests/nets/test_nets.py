@@ -11,6 +11,7 @@ from domain.nets.batch_norm import BatchNorm, calibrate
 from domain.nets.dcgan import Critic, Generator, ladder
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.mlp import mlp
+from domain.nets.unet import UNetRefiner
 from domain.nets.weight_norm import WeightNormLinear
 
 
@@ -71,6 +72,26 @@ def test_refiner_starts_as_the_identity_and_sees_as_far_as_it_says() -> None:
     x = torch.randn(1, 1, 31, 31, requires_grad=True)
     net(x)[0, 0, 15, 15].backward()
     assert x.grad[0, 0].nonzero().sub(15).abs().max() == 1 + 2 * 2  # one, and two for each block
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 35, 55)])
+def test_a_unet_refiner_starts_as_the_identity_sees_far_and_adds_noise_as_it_is(shape: tuple[int, int, int]) -> None:
+    channels = shape[0]
+    net = UNetRefiner(channels, 4, halvings=3, latent=2, grain=1)
+    x = torch.randn(2, channels + 2, *shape[1:], requires_grad=True)
+    noise = 2 * torch.rand(2, 1, *shape[1:]) - 1
+    assert (net(torch.cat([x, noise], 1)) == 0).all()
+    nn.init.normal_(net.head.weight[:channels])
+    middle = [side // 2 for side in shape[1:]]
+    net(torch.cat([x, 0 * noise], 1))[0, 0, *middle].backward()
+    columns = x.grad[0].abs().sum((0, 1)).nonzero()
+    assert columns.max() - columns.min() + 1 >= min(shape[2], 5 * 2**3)
+    nn.init.zeros_(net.head.weight)
+    nn.init.constant_(net.head.bias[channels:], 0.1)
+    many = net(torch.cat([torch.zeros(500, *x.shape[1:]), 2 * torch.rand(500, 1, *shape[1:]) - 1], 1))
+    assert many.shape == (500, *shape)
+    assert many.std().item() == pytest.approx(0.1, rel=0.02)
+    assert many.abs().max() < 0.6, "no infinite number"
 
 
 def test_patch_critic_scores_patches() -> None:

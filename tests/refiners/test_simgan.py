@@ -66,9 +66,10 @@ def test_the_history_holds_refined_images_only_after_steps() -> None:
     assert (model.history.past[:12].abs().sum((1, 2, 3)) > 0).all() and (model.history.past[12:] == 0).all()
 
 
-def test_an_untrained_refiner_is_the_identity() -> None:
+@pytest.mark.parametrize("options", [{}, {"network": "unet", "latent": 2, "grain": 1}])
+def test_an_untrained_refiner_is_the_identity(options: dict[str, object]) -> None:
     x = torch.rand(5, *SPACE.shape, generator=torch_generator(0, "x")) * 2 - 1
-    assert torch.equal(build().translate(x, torch_generator(0, "t")), x)
+    assert torch.equal(build(**options).translate(x, torch_generator(0, "t")), x)
 
 
 def test_very_strong_similarity_leaves_images_alone() -> None:
@@ -146,6 +147,11 @@ def test_the_critic_starts_before_the_refiner() -> None:
     assert all(p.requires_grad for p in model.parameters())
 
 
+@pytest.fixture(params=["residual", "unet"])
+def network(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 def whole(**options: object) -> SimGAN:
     """Everything on, after a few steps."""
     model = build(**{**WHOLE, **options})
@@ -155,8 +161,8 @@ def whole(**options: object) -> SimGAN:
     return model
 
 
-def test_gradients_reach_every_option() -> None:
-    model = whole()
+def test_gradients_reach_every_option(network: str) -> None:
+    model = whole(network=network)
     model.train()
     x = 2 * torch.rand(8, *SPACE.shape, generator=torch_generator(0, "x")) - 1
     batch, seen = {"simulated": (x, torch.arange(8) % 4), "real": (-x,)}, set()
@@ -171,15 +177,15 @@ def test_gradients_reach_every_option() -> None:
     assert seen == {name for name, _ in model.named_parameters()}
 
 
-def test_many_refinements_of_one_image() -> None:
-    model, x = whole(), images(0.2, 3)
+def test_many_refinements_of_one_image(network: str) -> None:
+    model, x = whole(network=network), images(0.2, 3)
     first, again, other = (model.translate(x, torch_generator(seed, "t")) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert not torch.equal(first[0], first[1]), "each image has numbers of its own"
 
 
-def test_the_numbers_do_not_depend_on_the_batch() -> None:
-    model, x = whole(), 2 * torch.rand(10, *SPACE.shape, generator=torch_generator(3, "x")) - 1
+def test_the_numbers_do_not_depend_on_the_batch(network: str) -> None:
+    model, x = whole(network=network), 2 * torch.rand(10, *SPACE.shape, generator=torch_generator(3, "x")) - 1
     one, generator = model.translate(x, torch_generator(0, "t")), torch_generator(0, "t")
     parts = torch.cat([model.translate(part, generator) for part in x.split(3)])
     torch.testing.assert_close(parts, one, atol=1e-5, rtol=0)
