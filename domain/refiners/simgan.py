@@ -31,6 +31,7 @@ from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
 from domain.errors import InputError
 from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
+from domain.nets.mlp import mlp
 from domain.nets.pair import packed
 from domain.nets.pool import ImagePool
 from domain.nets.unet import UNetRefiner
@@ -57,8 +58,10 @@ class SimGANConfig(Config):
     Attributes:
         network: of the refiner: ``residual``, the paper's, sees neighbourhoods; ``unet`` far more, and it adds noise.
         width, blocks: its channels, and its residual blocks (64 and 4 for the paper's eyes) or how often a U-Net halves the image.
-        critics: ``local`` scores patches, ``global`` whole images; the refiner has to fool all.
-        critic_width: channels of a critic's first layer.
+        critics: ``local`` scores patches, ``global`` whole images by convolutions, ``flat`` by a perceptron that knows every
+            pixel by its place, and so what always stands there; the refiner has to fool all.
+        critic_width: channels of a convolutional critic's first layer.
+        flat_width: units of the flat critic's two layers.
         critic_strides, critic_kernels: of each layer of the local critic; a kernel that its stride divides, such as 4 with
             stride 2, asks the same of every pixel.
         pack: images that the global critic judges together (Lin et al. 2017, arXiv 1712.04086), so that all of one kind are
@@ -85,8 +88,9 @@ class SimGANConfig(Config):
     network: Literal["residual", "unet"] = "residual"
     width: Count = 64
     blocks: Count = 4
-    critics: tuple[Literal["local", "global"], ...] = ("local",)
+    critics: tuple[Literal["local", "global", "flat"], ...] = ("local",)
     critic_width: Count = 32
+    flat_width: Count = 512
     critic_strides: tuple[Count, ...] = (2, 1, 1)
     critic_kernels: tuple[Count, ...] = (3, 3, 3)
     pack: Count = 1
@@ -168,6 +172,9 @@ class SimGAN(System):
         config, (channels, *size) = self.config, self.space.shape
         if kind == "global":
             return Critic((config.pack * channels, *size), config.critic_width, batch_norm=False)
+        if kind == "flat":
+            widths = (math.prod(self.space.shape), config.flat_width, config.flat_width, 1)
+            return nn.Sequential(nn.Flatten(), mlp(widths, lambda: nn.LeakyReLU(0.2)))
         return PatchCritic(channels, config.critic_width, config.critic_strides, config.critic_kernels)
 
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:

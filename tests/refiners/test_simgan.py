@@ -18,7 +18,7 @@ from domain.training import Budget, fit
 SPACE = Space("image", (1, 8, 8), (0.0, 16.0), integer=True, classes=4)
 CONFIG = SimGANConfig(width=8, blocks=1, critic_width=8, history=20, batch=8, critic_first=5, refiner_steps=1)
 WHOLE = {
-    "warp": 0.2, "latent": 3, "grain": 1, "task": 1.0, "critics": ("local", "global"), "pack": 2,
+    "warp": 0.2, "latent": 3, "grain": 1, "task": 1.0, "critics": ("local", "global", "flat"), "pack": 2,
     "features": ("identity", "gradients", "blur"),
 }
 
@@ -107,6 +107,16 @@ def test_the_global_critic_judges_packs_of_neighbours() -> None:
     changed = x.clone()
     changed[5] = -1  # in the second pack
     assert (model.scores(changed)[1] != packs).flatten().tolist() == [False, True]
+
+
+def test_the_flat_critic_knows_every_pixel_by_its_place() -> None:
+    """What no convolution tells from its mirror image, fixed grains whose place alone is wrong, it learns at once."""
+    model = build(critics=("flat",), critic_first=100, flat_width=32)
+    grains = torch.rand(1, *SPACE.shape, generator=torch_generator(0, "g")) * 0.2
+    noise = torch.rand(60, *SPACE.shape, generator=torch_generator(0, "n")) * 0.1
+    model.start(model.streams(noise[:30] + grains, noise[30:] + grains.flip(-1)), torch_generator(0, "start"))
+    batch = {"simulated": (noise[:8] + grains,), "real": (noise[30:38] + grains.flip(-1),)}
+    assert model.critic_terms(batch, {"shown": torch.zeros(4)})["accuracy"] == 1
 
 
 @pytest.mark.parametrize("options, words", [({"pack": 3}, "pack: 3"), ({"critic_kernels": (4, 3)}, "critic_kernels: names 2")])
