@@ -62,8 +62,8 @@ class UNet(nn.Module):
 class UNetRefiner(nn.Module):
     """Images to corrections of the same shape, zero at the start, that look far: some five pixels of the smallest size.
 
-    So they can change the light and the shade. A sensor's noise passes no layer: of what a pixel is given, made normal, it says
-    how much is added to it.
+    So they can change the light and the shade. They look at the noise they are given, and say of each pixel how much of it, made
+    normal, is added as a sensor would: that part passes no layer.
 
     Args:
         channels: C of the images.
@@ -75,9 +75,9 @@ class UNetRefiner(nn.Module):
 
     def __init__(self, channels: int, width: int, halvings: int, latent: int = 0, grain: int = 0) -> None:
         super().__init__()
-        self.channels, self.seen = channels, channels + latent
+        self.channels, self.grain = channels, grain
         widths = [width * 2 ** min(k, 2) for k in range(halvings + 1)]
-        self.first = nn.Conv2d(self.seen, width, 3, 1, 1)
+        self.first = nn.Conv2d(channels + latent + grain, width, 3, 1, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in itertools.pairwise(widths))
         self.middle = nn.Conv2d(widths[-1], widths[-1], 3, 1, 1)
         self.up = nn.ModuleList(nn.Conv2d(a + b, b, 3, 1, 1) for a, b in itertools.pairwise(widths[::-1]))
@@ -88,8 +88,7 @@ class UNetRefiner(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: images with what was drawn, uniform in [−1, 1], (N, C + latent + grain, H, W) → (N, C, H, W), unbounded."""
-        seen, drawn = x[:, : self.seen], x[:, self.seen :]
-        h = leaky_relu(self.first(seen), 0.2)
+        h = leaky_relu(self.first(x), 0.2)
         skips = []
         for layer in self.down:
             skips.append(h)
@@ -100,5 +99,6 @@ class UNetRefiner(nn.Module):
             h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=False)
             h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
         correction, *amplitudes = self.head(h).float().split(self.channels, 1)
-        noise = math.sqrt(2) * torch.erfinv(drawn.float().clamp(-LAST, LAST))  # standard normal
+        drawn = x[:, x.shape[1] - self.grain :].float()
+        noise = math.sqrt(2) * torch.erfinv(drawn.clamp(-LAST, LAST))  # standard normal
         return correction + sum(amplitude * noise[:, k : k + 1] for k, amplitude in enumerate(amplitudes))
