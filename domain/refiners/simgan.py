@@ -9,10 +9,10 @@ All costs are means (per patch, per pixel), so that weights do not depend on the
 paper sums: its λ equals ``similarity`` × patches / pixels. It trains the refiner on similarity
 alone at first; this one starts as the identity, where similarity has its minimum, and needs no such phase.
 
-Beyond the paper, all off by default: a global critic, a refiner that sees far, a smooth
-warp before the correction, which moves masks and points along, numbers and noise drawn for each image,
-so that one has many refinements, and a classifier that must still read the simulated label off the
-refined image. No real label is used.
+Beyond the paper, all off by default: critics of whole images, a refiner that sees far, a smooth warp
+before the correction, which moves masks and points along, numbers and noise drawn for each image, so
+that one has many refinements, and a classifier that must still read the simulated label off the refined
+image. No real label is used.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class SimGANConfig(Config):
         warp_nodes: nodes of its displacement field along a side.
         smoothness: weight of the warp's mean squared strain.
         latent: numbers drawn for each image, uniform in [−1, 1].
-        grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make a sensor's noise: the
-            residual network looks at them, a U-Net says how much of each, made normal, is added to every pixel.
+        grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make textures and a sensor's
+            noise: both networks look at them, and a U-Net says how much of each, made normal, is added to every pixel.
             Without ``latent`` and ``grain`` refining is deterministic.
         task: weight of the cross-entropy of the simulated labels that a classifier reads off refined images.
             It is trained on simulated and refined ones (Bousmalis et al. 2016, arXiv 1612.05424).
