@@ -12,7 +12,7 @@ from torch.nn.functional import instance_norm, interpolate, leaky_relu, relu
 from domain.nets.dcgan import ladder
 
 NOISY = 3  # decoder layers whose input is dropped out
-LAST = 1 - 2**-23  # before 1, of whose normal number nothing is left
+LAST = 1 - 2**-23  # close to 1, whose normal number is infinite
 
 
 class UNet(nn.Module):

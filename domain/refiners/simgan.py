@@ -29,10 +29,9 @@ from torch.nn.functional import cross_entropy
 
 from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
 from domain.errors import InputError
+from domain.nets import pair
 from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
-from domain.nets.mlp import mlp
-from domain.nets.pair import packed
 from domain.nets.pool import ImagePool
 from domain.nets.unet import UNetRefiner
 from domain.nets.warp import SmoothWarp, warped
@@ -173,8 +172,8 @@ class SimGAN(System):
         if kind == "global":
             return Critic((config.pack * channels, *size), config.critic_width, batch_norm=False)
         if kind == "flat":
-            widths = (math.prod(self.space.shape), config.flat_width, config.flat_width, 1)
-            return nn.Sequential(nn.Flatten(), mlp(widths, lambda: nn.LeakyReLU(0.2)))
+            hidden = (config.flat_width, config.flat_width)
+            return nn.Sequential(nn.Flatten(), pair.encoder((math.prod(self.space.shape),), 1, config.critic_width, hidden))
         return PatchCritic(channels, config.critic_width, config.critic_strides, config.critic_kernels)
 
     def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
@@ -212,7 +211,7 @@ class SimGAN(System):
 
     def scores(self, x: Tensor) -> list[Tensor]:
         """What each critic says of images (N, C, H, W), of its patches or packs; high is real."""
-        packs = packed(x, self.config.pack)
+        packs = pair.packed(x, self.config.pack)
         return [critic(packs if name == "global" else x).float() for name, critic in self.critic.items()]
 
     def critic_terms(self, batch: Batch, noise: Noise) -> Terms:
