@@ -116,6 +116,11 @@ def name(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
+def seeds(count: int) -> str:
+    """How many seeds, in words."""
+    return f"{count} seed{'s' * (count != 1)}"
+
+
 def number(value: float) -> str:
     """Four digits, the precision of the published figures."""
     return f"{value:.4g}" if value < 1000 else f"{value:.0f}"

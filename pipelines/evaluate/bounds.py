@@ -119,7 +119,7 @@ def page(measured: Mapping[tuple[str, int], Mapping], config: Bounds) -> str:
     count = config.count or len(SampleFile(Path(config.samples), "test"))
     text = (
         f"Nats a test image, {count:,} of them; lower is better. Importance-sampled with {config.draws:,} draws, "
-        f"mean ± standard deviation over {len(config.seeds)} seed{'s' * (len(config.seeds) > 1)}; the figure is above the true one on average. "
+        f"mean ± standard deviation over {study.seeds(len(config.seeds))}; the figure is above the true one on average. "
         "Effective draws: the median image's, in the mean over seeds."
     )
     parts = [f"# {config.title}", text, study.table(columns, lines) if lines else ""]

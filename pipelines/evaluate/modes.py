@@ -109,7 +109,7 @@ def rows(measured: Measured, name: str) -> Iterator[tuple[object, ...]]:
 def page(measured: Measured, config: Modes, mixtures: Mapping[str, Mixture]) -> str:
     """``summary.md``."""
     text = (
-        f"Mean ± standard deviation over {len(config.seeds)} seeds, {config.count:,} samples each. A sample is of high quality "
+        f"Mean ± standard deviation over {study.seeds(len(config.seeds))}, {config.count:,} samples each. A sample is of high quality "
         "within three deviations of its nearest Gaussian, a mode is covered by one such sample, and KL is that of "
         "the share of all samples nearest to each Gaussian to the uniform share. The floor is the simulator itself."
     )

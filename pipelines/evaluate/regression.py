@@ -119,7 +119,7 @@ def page(config: Regression, values: Values, compared: Sequence[Sequence[str]], 
     seeds = len({seed for of in values.values() for seed in of[config.metrics[0]]})
     parts = [
         f"# {config.title}",
-        f"Mean ± standard deviation; {seeds} seed{'s' * (seeds > 1)}. The floor is the mean of the training targets.",
+        f"Mean ± standard deviation; {study.seeds(seeds)}. The floor is the mean of the training targets.",
         study.table(("arm", *titles, f"floor: {titles[0]}"), lines),
     ]
     if compared:

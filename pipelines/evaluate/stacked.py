@@ -110,7 +110,7 @@ def rows(measured: Measured, name: str) -> Iterator[tuple[object, ...]]:
 def page(measured: Measured, config: Stacked, modes: int, right: float) -> str:
     """``summary.md``; modes: how many there are; right: the share of real digits that the classifier reads right."""
     text = (
-        f"Mean ± standard deviation over {len(config.seeds)} seed{'s' * (len(config.seeds) > 1)}, {config.count:,} samples each. A sample is of the mode "
+        f"Mean ± standard deviation over {study.seeds(len(config.seeds))}, {config.count:,} samples each. A sample is of the mode "
         f"that the classifier reads from its channels, one of {modes:,}; KL is that of the modes' shares to equal ones, in "
         f"nats. The classifier reads {100 * right:.2f} % of held-out digits right. The floor is held-out samples."
     )
