@@ -50,8 +50,8 @@ FAMILIES: dict[str, Callable[[], System]] = {
     "simgan": lambda: SimGAN(SimGANConfig(width=4, blocks=1, history=12, batch=8, critic_first=3), IMAGE),
     "warping simgan": lambda: SimGAN(
         SimGANConfig(
-            4, 1, ("local", "global"), 4, features=("gradients", "blur"), history=12, batch=8, critic_first=3,
-            warp=0.2, latent=2, task=1.0, task_width=4,
+            width=4, blocks=1, critics=("local", "global"), critic_width=4, features=("gradients", "blur"), history=12,
+            batch=8, critic_first=3, warp=0.2, latent=2, task=1.0, task_width=4,
         ),
         IMAGE,
     ),
