@@ -12,7 +12,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize, softplus
+from torch.nn.functional import normalize
 
 from domain.objectives.divergences import kl_to_standard_normal
 
@@ -94,9 +94,9 @@ class PowerSpherical:
 
     @classmethod
     def of(cls, out: Tensor) -> Self:
-        """From an encoder's output (..., d + 2); κ is at least 1."""
+        """From an encoder's output (..., d + 2); κ, from 0.5, is exponential in it: many dimensions need thousands."""
         out = out.float()
-        return cls(normalize(out[..., :-1], dim=-1), 1 + softplus(out[..., -1]))
+        return cls(normalize(out[..., :-1], dim=-1), 0.5 + out[..., -1].clamp(-10, 10).exp())
 
     @property
     def constant(self) -> Self:

@@ -48,6 +48,17 @@ def tanh_layers(widths: tuple[int, ...], activation: Callable[[], nn.Module] = n
     return layers
 
 
+class Scaled(nn.Module):
+    """Its input times a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+
 class PixelModel(nn.Module):
     """p(x | decoder's output), pixel by pixel.
 

@@ -113,6 +113,13 @@ def test_aggregate_prior_samples_where_the_codes_lie() -> None:
     torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.15, rtol=0.15)
 
 
+def test_decoders_see_codes_on_a_sphere_as_wide_as_normal_ones() -> None:
+    model = VAE(VAEConfig(latent=7, width=4, code="sphere"), SMALL)
+    z = model.drawn(1000, torch_generator(0, "z"))
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(1000))
+    torch.testing.assert_close(model.decoder[0](z).std(0), torch.ones(8), atol=0.1, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("options", "key"),
     [

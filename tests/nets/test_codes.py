@@ -96,6 +96,16 @@ def test_the_density_is_the_one_integrated_above() -> None:
     assert math.exp(log_area(2)) == pytest.approx(4 * math.pi)
 
 
+def test_any_output_of_an_encoder_is_a_distribution() -> None:
+    out = torch.tensor([[3.0, 4.0, 0.0, 0.0], [0.1, 0.0, 0.0, 7.0], [0.0, 2.0, 0.0, 1e4], [0.0, 0.0, 5.0, -1e4]])
+    code = PowerSpherical.of(out)
+    torch.testing.assert_close(code.mean[0], torch.tensor([0.6, 0.8, 0.0]))
+    torch.testing.assert_close(code.concentration[:2], torch.tensor([1.5, 0.5 + math.exp(7)]))
+    z = code.draw(PowerSpherical.noise((4,), 2, torch_generator(0, "noise")))
+    kl = kl_to_uniform_on_sphere(code.concentration, code.log_normaliser, 2)
+    assert z.isfinite().all() and code.log_prob(z).isfinite().all() and (kl >= 0).all()
+
+
 def test_reflection_takes_the_first_axis_to_the_mean() -> None:
     mean = normalize(torch.randn(3, 5, generator=torch_generator(0, "x")), dim=1)
     first = torch.eye(5)[0].expand(3, -1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from domain.config import Count
 from domain.errors import InputError
@@ -15,7 +16,7 @@ from domain.generators.base.bounded import Bounded
 from domain.generators.base.codes import CodedImages, CodedImagesConfig
 from domain.nets import priors
 from domain.nets.codes import CODES, Gaussian, PowerSpherical
-from domain.nets.images import binarised
+from domain.nets.images import Scaled, binarised
 from domain.objectives import bounds
 from domain.space import Space
 from domain.system import Noise, Player, Stream, Terms
@@ -66,6 +67,8 @@ class Variational(Bounded, CodedImages):
         width = self.code.width(config.latent)
         super().__init__(config, space, outputs=self.code.outputs(config.latent), codes=width)
         sphere = config.code == "sphere"
+        if sphere:  # each number of a unit vector to deviation 1, as a normal code has it
+            self.decoder = nn.Sequential(Scaled(math.sqrt(width)), self.decoder)
         self.prior = priors.prior(config.prior, sphere, width, config.components, space.shape, self.posterior)
         self.players = (Player("model", self.averaged, self.bound_terms, config.optimiser),)
 
@@ -78,7 +81,7 @@ class Variational(Bounded, CodedImages):
         (images,) = data["real"].tensors
         self.prior.begin(images, generator)
         if self.config.network == "mlp":
-            self.pixels.start(self.decoder[0][-1], images)
+            self.pixels.start([layer for layer in self.decoder.modules() if isinstance(layer, nn.Linear)][-1], images)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         batch = self.config.batch
