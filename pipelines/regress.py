@@ -48,6 +48,7 @@ class Arm(Config):
 
     Attributes:
         samples: sample file it learns from; ``{seed}`` in it stands for the run's seed.
+        also: other files that it learns from together with this one, such as a few real samples beside simulated ones.
         regressor: its name in domain/regressors.
         options: its own parameters.
         only: use no more than this many samples, drawn anew for each seed; 0 for all.
@@ -55,6 +56,7 @@ class Arm(Config):
     """
 
     samples: str
+    also: tuple[str, ...] = ()
     regressor: str = "supervised"
     options: Mapping[str, Any] = field(default_factory=dict)
     only: Natural = 0
@@ -69,9 +71,9 @@ class Arm(Config):
                 raise InputError(f"{where}.options.{key}: unknown key; {suggestion(key, known)}")
             checked(value, hints[key], f"{where}.options.{key}")
 
-    def file(self, seed: int) -> Path:
-        """The sample file of one seed."""
-        return Path(self.samples.replace("{seed}", str(seed)))
+    def sources(self, seed: int) -> list[Path]:
+        """The sample files that one seed learns from."""
+        return [Path(name.replace("{seed}", str(seed))) for name in (self.samples, *self.also)]
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,12 @@ def main(arguments: argparse.Namespace) -> None:
     test, test_digest = test_samples(config), stage.inputs(Path(config.test))
     truth = targets(test, config, Path(config.test))
     runs = [
-        Run(out.name, name, arm, seed, config, {**test_digest, **stage.inputs(arm.file(seed))})
+        Run(out.name, name, arm, seed, config, {**test_digest, **stage.inputs(*arm.sources(seed))})
         for name, arm in config.arms.items() for seed in arm.seeds or config.seeds
     ]  # fmt: skip
     for run in runs:
-        Space.of(test).require(Space.of(SampleFile(run.file)), f"the test of {config.test}", str(run.file))
+        for file in run.sources:
+            Space.of(test).require(Space.of(SampleFile(file)), f"the test of {config.test}", str(file))
         run.folder.mkdir(parents=True, exist_ok=True)  # here and now: workers keep the name though code be edited meanwhile
     with launch.executor() as pool:
         done = launch.ordered(pool, estimates, [(run, test) for run in runs])
@@ -178,9 +181,9 @@ class Run:
     provenance: Mapping[str, str]
 
     @property
-    def file(self) -> Path:
-        """What it learns from."""
-        return self.arm.file(self.seed)
+    def sources(self) -> list[Path]:
+        """The sample files that it learns from."""
+        return self.arm.sources(self.seed)
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -205,12 +208,14 @@ def estimates(run: Run, test: Samples) -> dict[str, np.ndarray]:
 
 def train(run: Run, test: Samples) -> dict[str, np.ndarray]:
     """Train one arm with one seed, resuming where it was killed; as :func:`estimates` returns it."""
-    samples, checkpoint = training_samples(run.file), run.folder / "checkpoint.safetensors"
-    y = targets(samples, run.config, run.file)
+    parts, checkpoint = [training_samples(file) for file in run.sources], run.folder / "checkpoint.safetensors"
+    x = np.concatenate([part.x for part in parts])
+    y = np.concatenate([targets(part, run.config, file) for part, file in zip(parts, run.sources)])
     rows = np.arange(len(y))
     if run.arm.only:
         if run.arm.only > len(y):
-            raise InputError(f"{run.file}: has {len(y)} samples, an arm asks for {run.arm.only}; ask for fewer")
+            files = ", ".join(map(str, run.sources))
+            raise InputError(f"{files}: has {len(y)} samples, an arm asks for {run.arm.only}; ask for fewer")
         rows = numpy_generator(run.seed, "only").choice(len(y), run.arm.only, replace=False)
     regressor = REGRESSORS[run.arm.regressor](**run.arm.options)
     regressor.set_params(
@@ -219,7 +224,7 @@ def train(run: Run, test: Samples) -> dict[str, np.ndarray]:
     )  # fmt: skip
     with stopwatch(run.folder / "cost.json", checkpoint):
         try:
-            regressor.fit(samples.x[rows].astype(np.float32), y[rows])
+            regressor.fit(x[rows].astype(np.float32), y[rows])
         except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
             raise InputError(f"{run.name}-{run.seed}: {error}") from error
     with whole_directory(run.folder / "model") as partial:

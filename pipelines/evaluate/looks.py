@@ -35,7 +35,7 @@ SAYS = {
     AGREEMENT: "Label agreement: how often a classifier of other real images reads the label that an image carries.",
     LINES: "Centre-line IoU: of the lines an image shows and those it is labelled with, to a pixel.",
     DRIFT: "Energy drift: the total deposit over the incident energy against that of real samples, less 1, over equal bins.",
-    GAZE: "Gaze drift: what a network that learned from other real images reads, less the label: the longest median among "
+    GAZE: "Gaze drift: what a network that learned from other images reads, less the label: the longest median among "
     "the four quarters of directions; its own unease with what it never saw is in it.",
 }
 BATCH, SHOWN = 500, 12  # images read at once, and images in a row of a picture
