@@ -13,6 +13,7 @@ from domain.nets.dcgan import ladder
 
 NOISY = 3  # decoder layers whose input is dropped out
 LAST = 1 - 2**-23  # close to 1, whose normal number is infinite
+FURTHEST, NOISIEST = 2.0, 0.2  # most that a pixel is changed by, and most noise, of values in [−1, 1]
 
 
 class UNet(nn.Module):
@@ -63,7 +64,8 @@ class UNetRefiner(nn.Module):
     """Images to corrections of the same shape, zero at the start, that look far: some five pixels of the smallest size.
 
     So they can change the light and the shade. They look at the noise they are given, and say of each pixel how much of it, made
-    normal, is added as a sensor would: that part passes no layer.
+    normal, is added as a sensor would: that part passes no layer. Corrected pixels stay in [−1, 1], yet gradients go on beyond:
+    a refiner that overshoots to black at the start finds back.
 
     Args:
         channels: C of the images.
@@ -87,7 +89,7 @@ class UNetRefiner(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: images with what was drawn, uniform in [−1, 1], (N, C + latent + grain, H, W) → (N, C, H, W), unbounded."""
+        """x: images with what was drawn, uniform in [−1, 1], (N, C + latent + grain, H, W) → (N, C, H, W)."""
         h = leaky_relu(self.first(x), 0.2)
         skips = []
         for layer in self.down:
@@ -98,7 +100,16 @@ class UNetRefiner(nn.Module):
             skip = skips.pop()
             h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=False)
             h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
-        correction, *amplitudes = self.head(h).float().split(self.channels, 1)
+        change, *amplitudes = self.head(h).float().split(self.channels, 1)
         drawn = x[:, x.shape[1] - self.grain :].float()
         noise = math.sqrt(2) * torch.erfinv(drawn.clamp(-LAST, LAST))  # standard normal
-        return correction + sum(amplitude * noise[:, k : k + 1] for k, amplitude in enumerate(amplitudes))
+        image = x[:, : self.channels].float()
+        wished = image + bounded(change, FURTHEST)
+        for k, amplitude in enumerate(amplitudes):
+            wished = wished + bounded(amplitude, NOISIEST) * noise[:, k : k + 1]
+        return wished + (wished.clamp(-LAST, LAST) - wished).detach() - image
+
+
+def bounded(x: Tensor, most: float) -> Tensor:
+    """x, bent so that it stays between −most and most."""
+    return most * torch.tanh(x / most)
