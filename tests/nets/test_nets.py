@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from domain.nets.batch_norm import BatchNorm, calibrate
 from domain.nets.dcgan import Critic, Generator, ladder
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.mlp import mlp
-from domain.nets.unet import UNetRefiner
+from domain.nets.unet import NOISIEST, UNetRefiner
 from domain.nets.weight_norm import WeightNormLinear
 
 
@@ -78,7 +80,7 @@ def test_refiner_starts_as_the_identity_and_sees_as_far_as_it_says() -> None:
 def test_a_unet_refiner_starts_as_the_identity_sees_far_and_adds_noise_as_it_is(shape: tuple[int, int, int]) -> None:
     channels = shape[0]
     net = UNetRefiner(channels, 4, halvings=3, latent=2, grain=1)
-    x = torch.randn(2, channels + 2, *shape[1:], requires_grad=True)
+    x = (1.8 * torch.rand(2, channels + 2, *shape[1:]) - 0.9).requires_grad_()
     noise = 2 * torch.rand(2, 1, *shape[1:]) - 1
     assert (net(torch.cat([x, noise], 1)) == 0).all()
     nn.init.normal_(net.head.weight[:channels])
@@ -87,11 +89,21 @@ def test_a_unet_refiner_starts_as_the_identity_sees_far_and_adds_noise_as_it_is(
     columns = x.grad[0].abs().sum((0, 1)).nonzero()
     assert columns.max() - columns.min() + 1 >= min(shape[2], 5 * 2**3)
     nn.init.zeros_(net.head.weight)
-    nn.init.constant_(net.head.bias[channels:], 0.1)
+    nn.init.constant_(net.head.bias[channels:], NOISIEST * math.atanh(0.1 / NOISIEST))
     many = net(torch.cat([torch.zeros(500, *x.shape[1:]), 2 * torch.rand(500, 1, *shape[1:]) - 1], 1))
     assert many.shape == (500, *shape)
     assert many.std().item() == pytest.approx(0.1, rel=0.02)
     assert many.abs().max() < 0.6, "no infinite number"
+
+
+def test_a_unet_refiner_that_overshoots_finds_back() -> None:
+    net = UNetRefiner(1, 4, halvings=1)
+    nn.init.constant_(net.head.bias, -4.0)
+    x = 1.8 * torch.rand(2, 1, 8, 8) - 0.9
+    black = x + net(x)
+    torch.testing.assert_close(black, -torch.ones_like(x))
+    (-black.mean()).backward()
+    assert net.head.bias.grad < -0.05
 
 
 def test_patch_critic_scores_patches() -> None:
