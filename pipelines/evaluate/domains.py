@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> None:
     with none_or_all(folder) as new:
         table(new("results.csv"), RESULTS, [*rows(folder.name, entries), *looks_rows(folder.name, looks)])
         captions = {
-            name: draw_samples(task.looks, next(iter(entries[name][config.floor].probabilities)), new(f"samples-{name}.png"))
+            name: draw_samples(task.looks, list(entries[name][config.floor].probabilities), new(f"samples-{name}.png"))
             for name, task in config.tasks.items() if task.looks and task.looks.picture
         }
         new("summary.md").write_text(page(config, entries, compared, looks, captions))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from domain import models
-from domain.config import Config, Count
+from domain.config import Config, Count, Natural
 from domain.errors import InputError
 from domain.metrics import gaze, lines
 from domain.metrics.two_sample import Judge, classifier_two_sample_test
@@ -49,6 +49,7 @@ class Looks(Config):
         real: a sample file of real images.
         split: of that file; all of it if left out.
         sets: name → sample file, in which ``{seed}`` stands for the seed; one more real file gives the floor.
+        seeds: those that sets are judged with, where they are fewer than the arms'.
         floor: judge as many other images of ``real`` too, as the set ``real``.
         count: images a side.
         judge: the two-sample test's classifier.
@@ -62,6 +63,7 @@ class Looks(Config):
     real: str
     sets: Mapping[str, str]
     split: str = ""
+    seeds: tuple[Natural, ...] = ()
     floor: bool = False
     count: Count = 1000
     judge: Judge = Judge()
@@ -75,6 +77,10 @@ class Looks(Config):
         if self.floor and REAL in self.sets:
             raise InputError(f"Looks.sets: {REAL!r} is the name of the floor; give this set another, or set 'floor' to false")
 
+    def among(self, seeds: Sequence[str]) -> list[str]:
+        """The seeds that sets are judged with, where arms have these."""
+        return list(map(str, self.seeds)) or list(seeds)
+
 
 def looked(looks: Looks, seeds: Sequence[str]) -> list[dict[str, str]]:
     """A row (arm, seed, metric, value) for each set, seed and measurement.
@@ -82,6 +88,7 @@ def looked(looks: Looks, seeds: Sequence[str]) -> list[dict[str, str]]:
     A set whose file is the same for all seeds has its label agreement and lines measured with the first alone.
     """
     reader, rows = models.load(looks.reader) if looks.reader else None, []
+    seeds = looks.among(seeds)
     for seed in seeds:
         real = _real(looks, seed)
         sets = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
@@ -100,8 +107,9 @@ def _rows(name: str, seed: str, found: Mapping[str, float]) -> list[dict[str, st
     return [{"arm": name, "seed": seed, "metric": key, "value": f"{value:.6g}"} for key, value in found.items()]
 
 
-def draw_samples(looks: Looks, seed: str, path: Path) -> str:
-    """Draw samples of each set and real ones, a row each; what the picture shows."""
+def draw_samples(looks: Looks, seeds: Sequence[str], path: Path) -> str:
+    """Draw samples of each set, of the first seed, and real ones, a row each; what the picture shows."""
+    seed = looks.among(seeds)[0]
     real = _real(looks, seed)
     sides = {name: _read(file.replace("{seed}", seed), looks.count) for name, file in looks.sets.items()}
     sides |= {REAL: real}

@@ -80,7 +80,7 @@ def main(arguments: argparse.Namespace) -> None:
         table(new("results.csv"), COLUMNS, ([{"study": folder.name, **row}[column] for column in COLUMNS] for row in rows))
         caption = ""
         if config.looks and config.looks.picture:
-            caption = draw_samples(config.looks, seeds[0], new("samples.png"))
+            caption = draw_samples(config.looks, seeds, new("samples.png"))
         new("summary.md").write_text(page(config, values, compared, collected(looks), caption))
 
 

@@ -151,6 +151,10 @@ def test_the_table_of_a_study(tmp_path: Path, pipeline: Pipeline) -> None:
     assert list(found[0])[:5] == ["study", "arm", "seed", "metric", "value"] and len(found) == 8 + 4
     auc = {(row["arm"], row["seed"]): float(row["value"]) for row in found if row["metric"] == "auc"}
     assert auc["raw", "0"] == auc["raw", "1"] == 1 and auc["same", "0"] < 0.8
+    (tmp_path / "studies/eyes/params.yaml").write_text(TABLE.replace("count: 40", "count: 40, seeds: [1]"))
+    pipeline("evaluate.regression studies/eyes")
+    with open("studies/eyes/results.csv", newline="") as stream:
+        assert {row["seed"] for row in csv.DictReader(stream) if row["metric"] == "auc"} == {"1"}
     page = Path("studies/eyes/summary.md").read_text()
     assert "| raw | 11.000 ± 1.414 | 16.000 ± 0.000 |" in page
     assert "| refined - raw | -3.000 | -3.000 to -3.000 |" in page and "- Nothing much." in page
@@ -181,14 +185,15 @@ def test_every_stage_of_the_study_of_eyes(tmp_path: Path, pipeline: Pipeline) ->
         task["seeds"] = task["seeds"][:1] if len(task["seeds"]) == 1 else [0, 3]
         for arm in task["arms"].values():
             arm["options"] |= {"width": 4, "epochs": 1}
-    content["evaluate"]["regression"]["looks"] |= {"count": 40, "judge": {"width": 4, "folds": 2, "epochs": 2}}
+            arm |= {"seeds": [0, 3]} if len(arm.get("seeds", [])) > 1 else {}
+    content["evaluate"]["regression"]["looks"] |= {"count": 40, "seeds": [0, 3], "judge": {"width": 4, "folds": 2, "epochs": 2}}
     (tmp_path / STUDY).mkdir(parents=True)
     YAML(typ="safe").dump(content, tmp_path / STUDY / "params.yaml")
     for line in commands(content, STUDY):
         pipeline(line)
     with open(f"{STUDY}/results.csv", newline="") as stream:
         found = {(row["arm"], row["seed"], row["metric"]) for row in csv.DictReader(stream)}
-    assert {("refined", "3", "degrees"), ("no_grain", "0", "degrees"), ("refined", "3", "gaze_drift")} <= found
+    assert {("refined", "3", "degrees"), ("no_grain", "0", "degrees"), ("unet", "3", "gaze_drift")} <= found
     assert not {("no_grain", "3", "degrees"), ("raw", "3", "gaze_drift")} & found
     summary = Path(STUDY, "summary.md").read_text()
     assert "| samples | AUC | gaze drift [°] |" in summary
