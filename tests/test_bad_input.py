@@ -22,24 +22,8 @@ from domain.classifiers import CLASSIFIERS
 from domain.errors import InputError
 from domain.files import digest
 from tests.breaking import (
-    PARAMETERS,
-    Break,
-    attribute,
-    both,
-    bytes_of,
-    column,
-    cut,
-    entry,
-    gone,
-    in_file,
-    in_order,
-    model_json,
-    no_attribute,
-    npz,
-    other_weights,
-    parameters,
-    pictures,
-    weights,
+    PARAMETERS, Break, attribute, both, bytes_of, column, cut, entry, gone, in_file, in_order, model_json, no_attribute,
+    npz, other_weights, parameters, pictures, weights,
 )  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[1]
