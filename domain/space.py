@@ -75,3 +75,10 @@ class Space(Config):
     def about(self, producer: str, parameters: Mapping[str, Any], seed: int, inputs: Mapping[str, str]) -> About:
         """What a file of samples from this space says of itself."""
         return About(self.kind, self.range, self.classes, self.condition, self.units, producer, parameters, seed, inputs)
+
+
+def standard(condition: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each condition, (T,) float64; of one that never changes 1, so that it keeps its unit."""
+    condition = condition.double()
+    scale = condition.std(0, correction=0)
+    return condition.mean(0), torch.where(scale > 0, scale, 1.0)

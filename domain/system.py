@@ -82,7 +82,7 @@ class System(nn.Module):
     averaged: tuple[str, ...] = ()
     """Roles whose average over training steps replaces them at the end."""
     given: tuple[Literal["label", "condition"], ...] = ()
-    """What its samples can be asked for."""
+    """Columns that it learns beside the samples, and that samples it draws can be asked for."""
 
     def forward(self, player: Player, batch: Batch, noise: Noise) -> Terms:
         """The player's terms; a module's ``forward`` so that ``torch.func`` can call it functionally."""

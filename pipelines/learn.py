@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+
 from domain import models
 from domain.config import Config, Natural
+from domain.errors import InputError
 from domain.files import whole_directory
 from domain.randomness import scoped_seed
 from domain.samples import SampleFile, Samples
@@ -131,3 +134,12 @@ def training_samples(source: Path) -> Samples:
     """The training split of a sample file, or all of it where there is no split."""
     file = SampleFile(source)
     return SampleFile(source, "train").read() if "split" in file.columns else file.read()
+
+
+def conditions(model: System, samples: Samples) -> dict[str, torch.Tensor]:
+    """The samples' conditions, by keyword, for a model that learns them."""
+    if "condition" not in model.given:
+        return {}
+    if samples.condition is None:
+        raise InputError("has no column 'condition'; this model learns samples given it")
+    return {"condition": torch.from_numpy(samples.condition)}

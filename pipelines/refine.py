@@ -39,12 +39,12 @@ from domain.files import whole_directory
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
 from domain.refiners.base import DepositRefiner
-from domain.samples import Samples
+from domain.samples import About, Samples
 from domain.space import Space
 from domain.system import System
 from domain.view.pictures import layers, rows
 from pipelines import stage, translate
-from pipelines.learn import Seeded, model_directory, run_missing, training_samples
+from pipelines.learn import Seeded, conditions, model_directory, run_missing, training_samples
 
 SHOWN, AVERAGED = 12, 500  # images in a picture, and deposits whose average one shows
 
@@ -89,12 +89,12 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
     if not issubclass(stage.family(REFINERS, config.family or where.rpartition(".")[2], f"{where}: family"), DepositRefiner):
         space.require_images(str(real))
     space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
-    model = config.build(REFINERS, where, dataclasses.replace(space, classes=samples.about.classes))
+    model = config.build(REFINERS, where, of_simulated(space, samples.about))
     request = translate.Request(config.copies, config.points, config.seed, config.budget.precision)
     translate.check(request, model, samples.about, str(simulated))
     label = None if samples.label is None else torch.from_numpy(samples.label)
     with stage.naming(f"{where}: {simulated}, {real}"):
-        data = model.streams(space.encode(samples.x), space.encode(target.x), label)
+        data = model.streams(space.encode(samples.x), space.encode(target.x), label, **conditions(model, samples))
 
     def draw(path: Path) -> None:
         picture(model, samples, target, path)
@@ -105,6 +105,11 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
             about = {"family": family, "model": config.model, "budget": config.budget.as_dict()}
             translate.refine(folder, simulated, out, request, "pipelines.refine", **about)
         draw(folder / "samples.png")
+
+
+def of_simulated(space: Space, about: About) -> Space:
+    """The space of real samples, with what is known of simulated ones."""
+    return dataclasses.replace(space, classes=about.classes, condition=tuple(about.condition), units=tuple(about.units))
 
 
 def picture(model: System, samples: Samples, target: Samples, path: Path) -> None:

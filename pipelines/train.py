@@ -14,15 +14,12 @@ from pathlib import Path
 
 import torch
 
-from domain.errors import InputError
 from domain.generators import GENERATORS
 from domain.randomness import torch_generator
-from domain.samples import Samples
 from domain.space import Space
-from domain.system import System
 from domain.view.pictures import grid
 from pipelines import stage
-from pipelines.learn import Seeded, each_seed, model_directory, training_samples
+from pipelines.learn import Seeded, conditions, each_seed, model_directory, training_samples
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -45,15 +42,6 @@ def train(config: Seeded, where: str, source: Path, out: Path) -> None:
         if space.kind != "table":
             x = model.sample(64, torch_generator(config.seed, "picture"))
             grid(space.decode(x), space.range, folder / "samples.png")
-
-
-def conditions(model: System, samples: Samples) -> dict[str, torch.Tensor]:
-    """The samples' conditions, by keyword, for a model that learns them."""
-    if "condition" not in model.given:
-        return {}
-    if samples.condition is None:
-        raise InputError("has no column 'condition'; this model learns samples given it")
-    return {"condition": torch.from_numpy(samples.condition)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,15 @@ from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 
+def looks(count: int, shape: tuple[int, ...], generator: torch.Generator) -> dict[str, Tensor]:
+    """What :func:`appearance` draws for images (count, *shape): ``look``, its ``draw``, and ``grain``."""
+    device = generator.device
+    return {
+        "look": 2 * torch.rand(count, 4, generator=generator, device=device) - 1,
+        "grain": torch.randn(count, *shape, generator=generator, device=device),
+    }
+
+
 def appearance(x: Tensor, draw: Tensor, grain: Tensor, strength: float) -> Tensor:
     """Change contrast, brightness, sharpness and noise of each image; labels of place and direction stay true.
 

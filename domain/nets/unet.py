@@ -98,7 +98,7 @@ class UNetRefiner(nn.Module):
         h = leaky_relu(self.middle(h), 0.2)
         for layer in self.up:
             skip = skips.pop()
-            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=False)
+            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=True)  # as strides of 2 keep corners in place
             h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
         change, *amplitudes = self.head(h).float().split(self.channels, 1)
         drawn = x[:, x.shape[1] - self.grain :].float()

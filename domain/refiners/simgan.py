@@ -11,8 +11,8 @@ alone at first; this one starts as the identity, where similarity has its minimu
 
 Beyond the paper, all off by default: critics of whole images, a refiner that sees far, a smooth warp
 before the correction, which moves masks and points along, numbers and noise drawn for each image, so
-that one has many refinements, and a classifier that must still read the simulated label off the refined
-image. No real label is used.
+that one has many refinements, and a reader that must still read the simulated label, or conditions such as a
+direction, off the refined image. No real label is used.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 import torch
 from kornia.filters import gaussian_blur2d, spatial_gradient
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from domain.config import Config, Count, Fraction, Natural, NonNegative, Range
 from domain.errors import InputError
 from domain.nets import pair
+from domain.nets.appearance import appearance, looks
 from domain.nets.dcgan import Critic
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.pool import ImagePool
@@ -37,7 +38,7 @@ from domain.nets.unet import UNetRefiner
 from domain.nets.warp import SmoothWarp, warped
 from domain.objectives.adversarial import COSTS
 from domain.refiners.base import critic_alarms, critic_first
-from domain.space import Space
+from domain.space import Space, standard
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 
 FEATURES: dict[str, Callable[[Tensor], Tensor]] = {
@@ -78,10 +79,13 @@ class SimGANConfig(Config):
         grain: pictures of noise drawn for each image, uniform in [−1, 1], from which the refiner can make textures and a sensor's
             noise: both networks look at them, and a U-Net says how much of each, made normal, is added to every pixel.
             Without ``latent`` and ``grain`` refining is deterministic.
-        task: weight of the cross-entropy of the simulated labels that a classifier reads off refined images.
-            It is trained on simulated and refined ones (Bousmalis et al. 2016, arXiv 1612.05424).
-        task_width: channels of that classifier's first layer.
-        refiner, critic, classifier: the players' optimisers.
+        task: weight of what a reader gets wrong off refined images: the cross-entropy of simulated labels or, where there are
+            none, the squares of standardised conditions.
+        task_sees: what the reader learns from: ``both`` simulated and refined images (Bousmalis et al. 2016, arXiv
+            1612.05424), or the ``simulated`` alone, so that it cannot follow where the refiner drifts.
+        task_appearance: strength of random changes of these images' looks, see ``nets/appearance.py``; 0 for none.
+        task_width: channels of the reader's first layer.
+        refiner, critic, reader: the players' optimisers.
     """
 
     network: Literal["residual", "unet"] = "residual"
@@ -106,10 +110,12 @@ class SimGANConfig(Config):
     latent: Natural = 0
     grain: Natural = 0
     task: NonNegative = 0.0
+    task_sees: Literal["both", "simulated"] = "both"
+    task_appearance: NonNegative = 0.0
     task_width: Count = 32
     refiner: Adam = Adam(rate=5e-4)
     critic: Adam = Adam(rate=5e-4)
-    classifier: Adam = Adam(rate=1e-3, beta1=0.9)
+    reader: Adam = Adam(rate=1e-3, beta1=0.9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -156,12 +162,11 @@ class SimGAN(System):
             seen = (channels + self.extra, *size)
             self.warp = SmoothWarp(seen, config.critic_width, config.warp, config.warp_nodes)
         if config.task:
-            if not space.classes:
-                raise InputError("task needs simulated samples with labels; set it to 0")
-            self.classifier = Critic(space.shape, config.task_width, space.classes, batch_norm=False)
-            players.append(
-                Player("classifier", ("classifier",), self.classifier_terms, config.classifier, streams=("simulated",))
-            )
+            if not space.classes and not space.condition:
+                raise InputError("task needs simulated samples with labels or conditions; set it to 0")
+            self.given = () if space.classes else ("condition",)
+            self.reader = Critic(space.shape, config.task_width, space.classes or len(space.condition), batch_norm=False)
+            players.append(Player("reader", ("reader",), self.reader_terms, config.reader, streams=("simulated",)))
         self.players = (
             *players, Player("refiner", ("refiner", "warp"), self.refiner_terms, config.refiner, config.refiner_steps)
         )
@@ -176,21 +181,33 @@ class SimGAN(System):
             return nn.Sequential(nn.Flatten(), pair.encoder((math.prod(self.space.shape),), 1, config.critic_width, hidden))
         return PatchCritic(channels, config.critic_width, config.critic_strides, config.critic_kernels)
 
-    def streams(self, simulated: Tensor, real: Tensor, label: Tensor | None = None) -> dict[str, Stream]:
-        """Both are images (N, C, H, W) in [−1, 1]; label: (N,) of the simulated ones, for the task alone."""
-        given: tuple[Tensor, ...] = (simulated,)
-        if self.config.task:
+    def streams(
+        self, simulated: Tensor, real: Tensor, label: Tensor | None = None, condition: Tensor | None = None
+    ) -> dict[str, Stream]:
+        """Both are images (N, C, H, W) in [−1, 1]; label (N,) or else condition (N, T) of the simulated ones is for the task alone."""
+        known: tuple[Tensor, ...] = (simulated,)
+        if self.config.task and self.space.classes:
             if label is None or label.min() < 0:
                 raise InputError("task needs a label of every simulated sample; set it to 0, or simulate with labels")
-            given = (simulated, label)
-        return {"simulated": Stream(given, self.config.batch), "real": Stream((real,), self.config.batch)}
+            known = (simulated, label)
+        elif self.config.task:
+            if condition is None:
+                raise InputError("task needs the conditions of every simulated sample; set it to 0, or simulate with them")
+            mean, scale = standard(condition)
+            known = (simulated, ((condition - mean) / scale).float())
+        return {"simulated": Stream(known, self.config.batch), "real": Stream((real,), self.config.batch)}
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         """Slots of the history that are shown, slots that are replaced, and what is drawn for each image."""
         half = self.config.batch // 2
         uniform = torch.rand(2, half, generator=generator, device=generator.device)
-        slots = {"shown": uniform[0], "replaced": uniform[1]}
-        return {**slots, "extra": self.draw(self.config.batch, generator)} if self.extra else slots
+        drawn = {"shown": uniform[0], "replaced": uniform[1]}
+        if self.extra:
+            drawn["extra"] = self.draw(self.config.batch, generator)
+        if player.name == "reader" and self.config.task_appearance:
+            seen = self.config.batch * (2 if self.config.task_sees == "both" else 1)
+            drawn |= looks(seen, self.space.shape, generator)
+        return drawn
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """What is drawn for each image: channels of one number each, then of noise, (count, latent + grain, H, W)."""
@@ -225,15 +242,23 @@ class SimGAN(System):
             "accuracy": torch.stack(right).mean().detach(),
         }
 
-    def classifier_terms(self, batch: Batch, noise: Noise) -> Terms:
-        """Cross-entropy of the simulated labels, on simulated and refined images."""
-        simulated, label = batch["simulated"]
-        both = torch.cat([simulated, self.refine(simulated, noise.get("extra")).x])
-        return {"classes": cross_entropy(self.classifier(both).float(), label.repeat(2))}
+    def reader_terms(self, batch: Batch, noise: Noise) -> Terms:
+        """What the reader gets wrong off simulated and, where it sees them, refined images."""
+        (x, known), sees_both = batch["simulated"], self.config.task_sees == "both"
+        if sees_both:
+            x, known = torch.cat([x, self.refine(x, noise.get("extra")).x]), torch.cat([known, known])
+        if self.config.task_appearance:
+            x = appearance(x, noise["look"], noise["grain"], self.config.task_appearance)
+        return {"task": self.misread(x, known)}
+
+    def misread(self, x: Tensor, known: Tensor) -> Tensor:
+        """Cross-entropy of labels (N,), or mean square of standardised conditions (N, T), that the reader reads off images."""
+        read = self.reader(x).float()
+        return cross_entropy(read, known) if self.space.classes else mse_loss(read, known)
 
     def refiner_terms(self, batch: Batch, noise: Noise) -> Terms:
         """Look real, stay close, keep the answer; the mean change of a pixel is shown, not minimised."""
-        (simulated, *label), config = batch["simulated"], self.config
+        (simulated, *known), config = batch["simulated"], self.config
         refined = self.refine(simulated, noise.get("extra"))
         costs = [self.cost.generator(score).mean() for score in self.scores(refined.x)]
         change = refined.x - refined.start
@@ -242,7 +267,7 @@ class SimGAN(System):
         if refined.strain is not None:
             terms["smoothness"] = config.smoothness * refined.strain.mean()
         if config.task:
-            terms["task"] = config.task * cross_entropy(self.classifier(refined.x).float(), label[0])
+            terms["task"] = config.task * self.misread(refined.x, known[0])
         return {**terms, "change": (refined.x - simulated).abs().mean().detach()}
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:

@@ -16,11 +16,11 @@ from torch.nn.functional import mse_loss
 
 from domain.config import Config, Count, NonNegative
 from domain.errors import InputError
-from domain.nets.appearance import appearance
+from domain.nets.appearance import appearance, looks
 from domain.nets.backbone import backbone
 from domain.nets.batch_norm import calibrate, random_batches
 from domain.network_estimator import NetworkEstimator, image_shape, vectors
-from domain.space import Space
+from domain.space import Space, standard
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 from domain.training import Budget
 
@@ -67,20 +67,13 @@ class SupervisedRegression(System):
         return {"known": Stream((x, condition), self.config.batch)}
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
-        """Standardise the targets; one that never changes keeps its unit."""
-        condition = data["known"].tensors[1].double()
-        scale = condition.std(0, correction=0)
-        self.mean.copy_(condition.mean(0))
-        self.scale.copy_(torch.where(scale > 0, scale, 1.0))
+        """Standardise the targets."""
+        mean, scale = standard(data["known"].tensors[1])
+        self.mean.copy_(mean)
+        self.scale.copy_(scale)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        if not self.config.appearance:
-            return {}
-        count, device = self.config.batch, generator.device
-        return {
-            "look": 2 * torch.rand(count, 4, generator=generator, device=device) - 1,
-            "grain": torch.randn(count, *self.space.shape, generator=generator, device=device),
-        }
+        return looks(self.config.batch, self.space.shape, generator) if self.config.appearance else {}
 
     def terms(self, batch: Batch, noise: Noise) -> Terms:
         x, condition = batch["known"]

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from domain.config import Config, Count, NonNegative, Positive, Range, suggestion
 from domain.errors import InputError
 from domain.geometry import CALOGAN, Calorimeter
-from domain.matter import MASS
+from domain.matter import MASS, compiling
 from domain.matter.electrons import ELECTRON, POSITRON
 from domain.matter.materials import MATERIALS
 from domain.matter.tables import Tables, tabulate
@@ -103,11 +103,16 @@ class Cascade(Config):
     def shower(self, energy: float, rng: Generator) -> Shower:
         """One shower of a particle of this kinetic energy in MeV."""
         block, tables = _built(self)
-        layers = len(self.depths)
-        shower = Shower(*(np.zeros(size) for size in (self.calorimeter.cells, self.calorimeter.cells, layers, 3)))
+        shower = self.nothing()
         kind = {"eplus": POSITRON, "eminus": ELECTRON, "gamma": PHOTON}[self.particle]
         follow(kind, energy, self.cut, block, tables, shower, rng)
         return shower
+
+
+    def nothing(self) -> Shower:
+        """A shower that has yet to begin."""
+        cells = self.calorimeter.cells
+        return Shower(*(np.zeros(size) for size in (cells, cells, len(self.depths), 3)))
 
 
 @functools.lru_cache(maxsize=8)
@@ -128,4 +133,7 @@ def _built(cascade: Cascade) -> tuple[Block, Tables]:
         width=cascade.width / 10,
     )
     highest = 1000 * cascade.energy[1] + 2 * MASS
-    return block, tabulate([MATERIALS[name] for name in names], cascade.cut, highest)
+    with compiling():
+        tables = tabulate([MATERIALS[name] for name in names], cascade.cut, highest)
+        follow(PHOTON, 0.0, cascade.cut, block, tables, cascade.nothing(), np.random.default_rng(0))
+    return block, tables

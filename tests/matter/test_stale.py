@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from domain.matter import discard_stale
+import pytest
+from filelock import FileLock, Timeout
+
+from domain import matter
+from domain.matter import compiling, discard_stale
 
 
 def test_an_edit_of_any_file_discards_what_was_compiled(tmp_path: Path) -> None:
@@ -21,3 +25,17 @@ def test_an_edit_of_any_file_discards_what_was_compiled(tmp_path: Path) -> None:
     os.utime(sources[1], (4, 4))
     discard_stale(tmp_path)
     assert not any(path.exists() for path in compiled) and bytecode.exists()
+
+
+def test_one_process_compiles_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the last function is there: then nobody waits."""
+    monkeypatch.setattr(matter, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(matter.tempfile, "gettempdir", lambda: str(tmp_path))
+    with compiling():
+        (lock,) = tmp_path.glob("*.lock")
+        with pytest.raises(Timeout), FileLock(lock, timeout=0):
+            pass
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "transport.follow-1.py311.nbi").touch()
+    with FileLock(lock, timeout=0), compiling():
+        pass

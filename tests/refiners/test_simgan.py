@@ -202,9 +202,14 @@ def test_the_numbers_do_not_depend_on_the_batch(network: str) -> None:
     torch.testing.assert_close(parts, one, atol=1e-5, rtol=0)
 
 
-def test_a_task_needs_labels() -> None:
+def test_a_task_needs_labels_or_conditions() -> None:
     with pytest.raises(InputError, match="task needs a label of every simulated sample"):
         build(task=1.0).streams(images(0.0), images(0.0), torch.full((8,), -1))
+    measured = dataclasses.replace(SPACE, classes=0, condition=("yaw",), units=("degree",))
+    with pytest.raises(InputError, match="task needs the conditions of every simulated sample"):
+        SimGAN(dataclasses.replace(CONFIG, task=1.0), measured).streams(images(0.0), images(0.0))
+    with pytest.raises(InputError, match="task needs simulated samples with labels or conditions"):
+        SimGAN(dataclasses.replace(CONFIG, task=1.0), dataclasses.replace(SPACE, classes=0))
     with pytest.raises(InputError, match="critics: is empty"):
         SimGANConfig(critics=())
 
@@ -220,6 +225,25 @@ def test_the_task_keeps_a_classifiers_answer() -> None:
         refined = model.translate(x, torch_generator(0, "t"))
         apart[task] = float(refined[1].mean() - refined[0].mean())
     assert apart[20.0] > 0.3 and apart[20.0] > 2 * apart[0.0]
+
+
+@pytest.mark.parametrize("sees", ["both", "simulated"])
+def test_the_task_keeps_a_condition(sees: str) -> None:
+    """A critic that knows one brightness alone would have them all alike; the reader has them as they were."""
+    space = dataclasses.replace(SPACE, classes=0, condition=("brightness",), units=("",))
+    condition = torch.linspace(0, 1, 40)[:, None]
+    x = (condition - 0.5)[..., None, None].expand(-1, *SPACE.shape).contiguous()
+    slopes = {}
+    for task in (0.0, 20.0):
+        config = dataclasses.replace(CONFIG, similarity=0.0, task=task, task_sees=sees, task_appearance=0.1, history=0)
+        with scoped_seed(0, "test"):
+            model = SimGAN(config, space)
+        given = {"condition": condition} if task else {}
+        assert model.given == tuple(given)
+        fit(model, model.streams(x, images(-0.5, 40), **given), Budget(steps=150, precision="float32"), 0)
+        read = model.translate(x, torch_generator(0, "t")).mean((1, 2, 3))
+        slopes[task] = float(torch.linalg.lstsq(condition - 0.5, (read - read.mean())[:, None]).solution)
+    assert slopes[20.0] > 0.6 and slopes[20.0] > 1.5 * slopes[0.0], slopes
 
 
 @pytest.mark.parametrize(
