@@ -1,4 +1,4 @@
-"""Pictures of one eye with its exact direction of gaze, in two grades: plain, and rich as a camera would see it.
+"""Pictures of one eye with its exact direction of gaze: plain, rich as a camera would see it, or in between.
 
 The eyeball is a sphere of 12 mm radius; the iris a disc of 5.9 mm whose rim lies on it, square to the
 gaze; the pupil is concentric. The cornea is a sphere of 8 mm through that rim, which mirrors one
@@ -15,7 +15,9 @@ The grades draw the same geometry from the same seed, so samples of both can be 
 * ``plain``: flat greys with sharp, anti-aliased edges;
 * ``rich``: darker and textured (iris fibres, skin, brow, lashes), shaded (round eyeball, shadow and crease of
   the lid, eye socket), then blurred, vignetted, exposed and noisy as by a small camera. It stands for real
-  images where both sides must have exact labels; figures on it are no figures on real eyes.
+  images where both sides must have exact labels; figures on it are no figures on real eyes;
+* ``mixed``: both, one shining through the other, in shares that are uniform over pictures. Nothing has moved in it, so
+  what a network that reads gazes makes of it says how far it may be believed of looks in between.
 """
 
 from __future__ import annotations
@@ -88,6 +90,7 @@ class Scene:
     """What lies where in N pictures of (height, width) pixels; lengths in mm, shapes (N, H, W) or broadcast to it.
 
     Attributes:
+        size: height and width.
         scale: pixels in a mm.
         x, y: of the pixels' centres from the eyeball's middle, right and down.
         along, across: in the plane of the iris, from its middle: where a line of sight meets that plane.
@@ -99,7 +102,7 @@ class Scene:
     """
 
     def __init__(self, pose: Pose, shape: tuple[int, int]) -> None:
-        height, width = shape
+        self.size = height, width = shape
         yaw, pitch, pupil, side, slope, field = (
             value[:, None, None]
             for value in (pose.yaw.deg2rad(), pose.pitch.deg2rad(), pose.pupil, pose.side, pose.slope, pose.field)
@@ -226,6 +229,22 @@ def _camera(picture: Tensor, look: Mapping[str, Tensor], grain: Grain) -> Tensor
     return picture + look["noise"] * grain.noise * (0.3 + picture).sqrt_()
 
 
+class Look:
+    """What is drawn for the looks of ``count`` eyes of one grade; pictures are asked for in order."""
+
+    def __init__(self, grade: str, count: int, seed: int) -> None:
+        self.grade, self.generator = grade, torch_generator(seed, "eyes", grade)
+        self.numbers = {name: uniform(span, (count, 1, 1), self.generator) for name, span in LOOKS[grade].items()}
+        self.light = uniform((-0.5, 0.5), (count, 2), self.generator) - torch.tensor([0.0, 0.3])
+
+    def picture(self, scene: Scene, rows: slice) -> Tensor:
+        """The eyes of some rows, (N, H, W) in [0, 1]."""
+        numbers, light = {name: value[rows] for name, value in self.numbers.items()}, self.light[rows]
+        if self.grade == "plain":
+            return plain(scene, numbers, light).clamp_(0, 1)
+        return rich(scene, numbers, light, Grain.draw(len(light), scene.size, self.generator)).clamp_(0, 1)
+
+
 @dataclass(frozen=True)
 class Eyes(Config):
     """Grey pictures of one eye; everything is uniform between the bounds of its span.
@@ -235,7 +254,7 @@ class Eyes(Config):
     on the visible iris and 2 on the visible pupil.
 
     Attributes:
-        grade: ``plain`` or ``rich``.
+        grade: ``plain``, ``rich`` or ``mixed``.
         height, width: of the image in pixels; SimGAN's crops by default, MPIIGaze's are 36 and 60.
         yaw, pitch: of the gaze, in degrees.
         pupil: its diameter, in mm.
@@ -246,7 +265,7 @@ class Eyes(Config):
         left: share of pictures with the nose on the image's left.
     """
 
-    grade: Literal["plain", "rich"] = "plain"
+    grade: Literal["plain", "rich", "mixed"] = "plain"
     height: Annotated[int, Range(16)] = 35
     width: Annotated[int, Range(16)] = 55
     yaw: tuple[Annotated[float, Range(-45, 45)], Annotated[float, Range(-45, 45)]] = (-25.0, 25.0)
@@ -280,21 +299,16 @@ class Eyes(Config):
     def simulate(self, count: int, seed: int) -> Samples:
         """``count`` eyes: x (N, 1, height, width) uint8, condition (N, 6) and mask (N, height, width)."""
         pose = self._pose(count, torch_generator(seed, "eyes", "pose"))
-        generator = torch_generator(seed, "eyes", self.grade)
-        spans = LOOKS[self.grade]
-        look = {name: uniform(span, (count, 1, 1), generator) for name, span in spans.items()}
-        light = uniform((-0.5, 0.5), (count, 2), generator) - torch.tensor([0.0, 0.3])
+        looks = [Look(grade, count, seed) for grade in (LOOKS if self.grade == "mixed" else [self.grade])]
+        share = torch.rand((count, 1, 1), generator=torch_generator(seed, "eyes", "mixed"))
         x = torch.empty(count, self.height, self.width, dtype=torch.uint8)
         mask = torch.empty_like(x)
         for start in range(0, count, TOGETHER):
             rows = slice(start, min(start + TOGETHER, count))
             scene = Scene(pose[rows], (self.height, self.width))
-            seen = {name: value[rows] for name, value in look.items()}
-            if self.grade == "plain":
-                picture = plain(scene, seen, light[rows])
-            else:
-                picture = rich(scene, seen, light[rows], Grain.draw(len(light[rows]), (self.height, self.width), generator))
-            x[rows] = picture.clamp_(0, 1).mul_(255).round_().byte()
+            picture, *richer = (look.picture(scene, rows) for look in looks)
+            picture = torch.lerp(picture, *richer, share[rows]) if richer else picture
+            x[rows] = picture.mul_(255).round_().byte()
             mask[rows] = scene.mask()
         condition = torch.cat((torch.stack((pose.yaw, pose.pitch, pose.pupil), 1), pose.offset, pose.lids.sum(1, keepdim=True)), 1)
         return Samples(x[:, None].numpy(), self.about(), condition=condition.numpy(), mask=mask.numpy())

@@ -134,6 +134,17 @@ def test_both_grades_show_the_same_eyes() -> None:
     assert (first.x != second.x).any((1, 2, 3)).all()
 
 
+def test_mixed_eyes_lie_between() -> None:
+    """Each picture between the two of the same eye, by a share of its own."""
+    first, second, mixed = (Eyes(grade=grade).simulate(150, seed=7) for grade in (*GRADES, "mixed"))
+    np.testing.assert_array_equal(mixed.condition, first.condition)
+    np.testing.assert_array_equal(mixed.mask, first.mask)
+    low, high, x = (each.x.reshape(150, -1).astype(float) for each in (first, second, mixed))
+    share = ((x - low) * (high - low)).sum(1) / ((high - low) ** 2).sum(1)
+    assert share.min() < 0.05 and share.max() > 0.95 and abs(share.mean() - 0.5) < 0.1
+    np.testing.assert_allclose(x, low + share[:, None] * (high - low), atol=2)
+
+
 @pytest.mark.parametrize("grade", GRADES)
 def test_an_iris_is_darker_than_the_white(grade: str) -> None:
     samples = Eyes(grade=grade, opening=(11.0, 11.0), pitch=(0, 0)).simulate(200, seed=8)
