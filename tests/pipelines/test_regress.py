@@ -208,4 +208,4 @@ def test_the_arms_of_the_study_of_eyes_are_equal() -> None:
     named = {config.test, looks.real, *looks.sets.values(), *(arm.samples for arm in config.arms.values())}
     refined = {f"data/refined/eyes-{name}/{{seed}}.h5" for name in YAML(typ="safe").load(Path(EYES))["refiners"]}
     named = {file.replace("/0.h5", "/{seed}.h5") for file in named}  # of refiners that there is one of
-    assert named == {*(f"data/simulated/eyes_{part}.h5" for part in ("plain", "real", "test", "unseen")), *refined}
+    assert named == {*(f"data/simulated/eyes_{part}.h5" for part in ("plain", "mixed", "real", "test", "unseen")), *refined}
