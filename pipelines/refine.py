@@ -39,7 +39,7 @@ from domain.files import whole_directory
 from domain.randomness import torch_generator
 from domain.refiners import REFINERS
 from domain.refiners.base import DepositRefiner
-from domain.samples import About, Samples
+from domain.samples import Samples
 from domain.space import Space
 from domain.system import System
 from domain.view.pictures import layers, rows
@@ -88,8 +88,10 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
     space = Space.of(target)
     if not issubclass(stage.family(REFINERS, config.family or where.rpartition(".")[2], f"{where}: family"), DepositRefiner):
         space.require_images(str(real))
-    space.require(Space.of(samples), f"a refiner towards {real}", str(simulated))
-    model = config.build(REFINERS, where, of_simulated(space, samples.about))
+    known = Space.of(samples)
+    space.require(known, f"a refiner towards {real}", str(simulated))
+    space = dataclasses.replace(space, classes=known.classes, condition=known.condition, units=known.units)
+    model = config.build(REFINERS, where, space)
     request = translate.Request(config.copies, config.points, config.seed, config.budget.precision)
     translate.check(request, model, samples.about, str(simulated))
     label = None if samples.label is None else torch.from_numpy(samples.label)
@@ -105,11 +107,6 @@ def refine(config: Refine, where: str, simulated: Path, real: Path, out: Path | 
             about = {"family": family, "model": config.model, "budget": config.budget.as_dict()}
             translate.refine(folder, simulated, out, request, "pipelines.refine", **about)
         draw(folder / "samples.png")
-
-
-def of_simulated(space: Space, about: About) -> Space:
-    """The space of real samples, with what is known of simulated ones."""
-    return dataclasses.replace(space, classes=about.classes, condition=tuple(about.condition), units=tuple(about.units))
 
 
 def picture(model: System, samples: Samples, target: Samples, path: Path) -> None:

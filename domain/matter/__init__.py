@@ -10,7 +10,7 @@ longer than many a simulation, so of several processes one compiles and the othe
 
 from __future__ import annotations
 
-import getpass
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,7 +40,8 @@ def compiling() -> Iterator[None]:
     if any((Path(__file__).parent / "__pycache__").glob("transport.follow-*.nbi")):  # the last to be compiled
         yield
         return
-    with FileLock(Path(tempfile.gettempdir()) / f"simulacra-compiling-{getpass.getuser()}.lock"):
+    user = os.getuid() if hasattr(os, "getuid") else "user"  # containers have numbers without names; Windows neither
+    with FileLock(Path(tempfile.gettempdir()) / f"simulacra-compiling-{user}.lock"):
         yield
 
 

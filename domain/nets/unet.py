@@ -65,7 +65,8 @@ class UNetRefiner(nn.Module):
 
     So they can change the light and the shade. They look at the noise they are given, and say of each pixel how much of it, made
     normal, is added as a sensor would: that part passes no layer. Corrected pixels stay in [−1, 1], yet gradients go on beyond:
-    a refiner that overshoots to black at the start finds back.
+    a refiner that overshoots to black at the start finds back. Where a side is odd what comes back up stands where it stood, as
+    strides of 2 keep the corners; an even side is stretched by the one pixel that its last stride left out.
 
     Args:
         channels: C of the images.
@@ -98,7 +99,7 @@ class UNetRefiner(nn.Module):
         h = leaky_relu(self.middle(h), 0.2)
         for layer in self.up:
             skip = skips.pop()
-            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=True)  # as strides of 2 keep corners in place
+            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=True)
             h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
         change, *amplitudes = self.head(h).float().split(self.channels, 1)
         drawn = x[:, x.shape[1] - self.grain :].float()

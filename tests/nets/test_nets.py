@@ -13,7 +13,7 @@ from domain.nets.batch_norm import BatchNorm, calibrate
 from domain.nets.dcgan import Critic, Generator, ladder
 from domain.nets.local import PatchCritic, Refiner
 from domain.nets.mlp import mlp
-from domain.nets.unet import NOISIEST, UNetRefiner
+from domain.nets.unet import FURTHEST, NOISIEST, UNetRefiner, bounded
 from domain.nets.weight_norm import WeightNormLinear
 
 
@@ -94,6 +94,20 @@ def test_a_unet_refiner_starts_as_the_identity_sees_far_and_adds_noise_as_it_is(
     assert many.shape == (500, *shape)
     assert many.std().item() == pytest.approx(0.1, rel=0.02)
     assert many.abs().max() < 0.6, "no infinite number"
+
+
+def test_what_comes_back_up_in_a_unet_refiner_stands_where_it_stood() -> None:
+    """Layers that only pass on the first channel, and no skips: a ramp that went down and up again is the ramp."""
+    refiner = UNetRefiner(1, 2, 2)
+    with torch.no_grad():
+        for layer in refiner.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.zero_()
+                layer.bias.zero_()
+                layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
+    down, along = torch.meshgrid(torch.linspace(0.05, 0.15, 9), torch.linspace(0.05, 0.25, 13), indexing="ij")
+    x = (down + along)[None, None]
+    torch.testing.assert_close(refiner(x), bounded(x, FURTHEST))
 
 
 def test_a_unet_refiner_that_overshoots_finds_back() -> None:

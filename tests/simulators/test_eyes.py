@@ -36,7 +36,7 @@ def recovered(mask: np.ndarray, offset: np.ndarray) -> np.ndarray:
     return np.degrees(np.stack([np.arcsin(-moved[:, 0] / np.cos(pitch)), pitch], 1))
 
 
-@pytest.mark.parametrize("grade", GRADES)
+@pytest.mark.parametrize("grade", (*GRADES, "mixed"))
 @pytest.mark.parametrize("shape", [(35, 55), (36, 60), (16, 16)])
 def test_any_size(grade: str, shape: tuple[int, int]) -> None:
     samples = Eyes(grade=grade, height=shape[0], width=shape[1]).simulate(70, seed=1)
@@ -162,7 +162,7 @@ def test_conditions_are_in_range_and_named() -> None:
     assert simulator.about().condition[:2] == ("yaw", "pitch") and simulator.about().units[0] == "degree"
 
 
-@pytest.mark.parametrize("grade", GRADES)
+@pytest.mark.parametrize("grade", (*GRADES, "mixed"))
 def test_same_seed_same_bytes(grade: str) -> None:
     first, again, other = (Eyes(grade=grade).simulate(100, seed) for seed in (1, 1, 2))
     for name, column in first.columns.items():
