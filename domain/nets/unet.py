@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import instance_norm, interpolate, leaky_relu, pad, relu
+from torch.nn.functional import instance_norm, interpolate, leaky_relu, relu
 
 from domain.nets.dcgan import ladder
 
@@ -66,7 +65,8 @@ class UNetRefiner(nn.Module):
 
     So they can change the light and the shade. They look at the noise they are given, and say of each pixel how much of it, made
     normal, is added as a sensor would: that part passes no layer. Corrected pixels stay in [−1, 1], yet gradients go on beyond:
-    a refiner that overshoots to black at the start finds back. What comes back up stands where it stood: see :func:`doubled`.
+    a refiner that overshoots to black at the start finds back. Where a side is odd what comes back up stands where it stood, as
+    strides of 2 keep the corners; an even side is stretched by the one pixel that its last stride left out.
 
     Args:
         channels: C of the images.
@@ -99,7 +99,8 @@ class UNetRefiner(nn.Module):
         h = leaky_relu(self.middle(h), 0.2)
         for layer in self.up:
             skip = skips.pop()
-            h = leaky_relu(layer(torch.cat([doubled(h, skip.shape[-2:]), skip], 1)), 0.2)
+            h = interpolate(h, skip.shape[-2:], mode="bilinear", align_corners=True)
+            h = leaky_relu(layer(torch.cat([h, skip], 1)), 0.2)
         change, *amplitudes = self.head(h).float().split(self.channels, 1)
         drawn = x[:, x.shape[1] - self.grain :].float()
         noise = math.sqrt(2) * torch.erfinv(drawn.clamp(-LAST, LAST))  # standard normal
@@ -108,17 +109,6 @@ class UNetRefiner(nn.Module):
         for k, amplitude in enumerate(amplitudes):
             wished = wished + bounded(amplitude, NOISIEST) * noise[:, k : k + 1]
         return wished + (wished.clamp(-LAST, LAST) - wished).detach() - image
-
-
-def doubled(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Feature maps (N, C, ⌈H/2⌉, ⌈W/2⌉) brought back to size (H, W) with every pixel where a stride of 2 had taken it from.
-
-    A stride takes pixels 0, 2, 4, …; those between are means of their neighbours, and the last of an even side, beyond which
-    nothing was taken, is its neighbour once more. Interpolation alone would move or stretch the picture by a fraction of a pixel.
-    """
-    high, wide = (2 * side - 1 for side in x.shape[-2:])
-    x = interpolate(x, (high, wide), mode="bilinear", align_corners=True)
-    return pad(x, (0, size[1] - wide, 0, size[0] - high), mode="replicate")
 
 
 def bounded(x: Tensor, most: float) -> Tensor:

@@ -96,12 +96,8 @@ def test_a_unet_refiner_starts_as_the_identity_sees_far_and_adds_noise_as_it_is(
     assert many.abs().max() < 0.6, "no infinite number"
 
 
-@pytest.mark.parametrize("size", [(9, 13), (6, 14), (35, 55)])
-def test_what_comes_back_up_in_a_unet_refiner_stands_where_it_stood(size: tuple[int, int]) -> None:
-    """Layers that only pass on the first channel, and no skips: a ramp that went down and up again is the ramp.
-
-    But for the last rows and columns of even sides, which lie beyond the last pixel that a stride took.
-    """
+def test_what_comes_back_up_in_a_unet_refiner_stands_where_it_stood() -> None:
+    """Layers that only pass on the first channel, and no skips: a ramp that went down and up again is the ramp."""
     refiner = UNetRefiner(1, 2, 2)
     with torch.no_grad():
         for layer in refiner.modules():
@@ -109,10 +105,9 @@ def test_what_comes_back_up_in_a_unet_refiner_stands_where_it_stood(size: tuple[
                 layer.weight.zero_()
                 layer.bias.zero_()
                 layer.weight[0, 0, layer.kernel_size[0] // 2, layer.kernel_size[1] // 2] = 1
-    down, along = torch.meshgrid(*(torch.linspace(0.05, 0.15, side) for side in size), indexing="ij")
+    down, along = torch.meshgrid(torch.linspace(0.05, 0.15, 9), torch.linspace(0.05, 0.25, 13), indexing="ij")
     x = (down + along)[None, None]
-    inside = (..., *(slice(4 * ((side - 1) // 4) + 1) for side in size))
-    torch.testing.assert_close(refiner(x)[inside], bounded(x, FURTHEST)[inside])
+    torch.testing.assert_close(refiner(x), bounded(x, FURTHEST))
 
 
 def test_a_unet_refiner_that_overshoots_finds_back() -> None:
