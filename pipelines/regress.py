@@ -224,7 +224,7 @@ def train(run: Run, test: Samples) -> dict[str, np.ndarray]:
     )  # fmt: skip
     with stopwatch(run.folder / "cost.json", checkpoint):
         try:
-            regressor.fit(x[rows].astype(np.float32), y[rows])
+            regressor.fit(x[rows].astype(np.float32), y[rows] if y.shape[1] > 1 else y[rows, 0])
         except ValueError as error:  # scikit-learn's word for a parameter or data that it cannot use
             raise InputError(f"{run.name}-{run.seed}: {error}") from error
     with whole_directory(run.folder / "model") as partial:

@@ -20,13 +20,14 @@ ROLES = {"surrogate": SHOWERS, "regressor": TURNED}
 
 SPACES = {  # where a family's samples are not its role's
     "lagan": JETS, "calogan": dataclasses.replace(SHOWERS, shape=(CALOGAN.cells,)), "shower_matching": SHOWERS,
-    "shower_simgan": SHOWERS,
+    "shower_simgan": SHOWERS, "calibration": SHOWERS,
 }
 TWO_STEP = {"shapes": LAYERS, "knots": 4, "splines": 2, "splines_width": 8, "batch": 16}
 PLAIN = {"latent": 4, "network": "mlp", "hidden": [16, 8], "batch": 16}
 SMALL = {  # where the published networks are large; family/variant for what parameters alone make of it
     "simgan": {"width": 8, "critic_first": 2},
     "shower_matching": {"shapes": LAYERS, "knots": 4, "quantiles": 5},
+    "calibration": {"sees": "shape", "shapes": LAYERS, "hidden": [16], "batch": 16},
     "shower_simgan": {
         "shapes": LAYERS, "knots": 4, "quantiles": 5, "hidden": [16], "critic_hidden": [8], "critic_first": 2, "history": 20,
         "batch": 16,

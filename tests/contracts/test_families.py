@@ -64,6 +64,8 @@ def data(role: str, system: System) -> dict:
         deposits = torch.from_numpy(cells.astype(np.float32))
         if role == "refiner":
             return system.streams(deposits[:100], deposits[100:])
+        if role == "regressor":
+            return system.streams(deposits, torch.from_numpy(energy))
         condition = torch.from_numpy(energy).repeat(1, len(system.space.condition))
         given = {"label": torch.arange(200) % max(1, system.space.classes), "condition": condition}
         return system.streams(deposits, **{name: given[name] for name in system.given})
@@ -197,8 +199,9 @@ def test_probabilities(name: str) -> None:
 
 @pytest.mark.parametrize("name", REGRESSIONS)
 def test_predictions(name: str) -> None:
-    values = trained("regressor", name).predict(torch.zeros(7, *TURNED.shape))
-    assert values.shape == (7, 2) and torch.isfinite(values).all()
+    system = trained("regressor", name)
+    values = system.predict(torch.zeros(7, *system.space.shape))
+    assert values.shape == (7, len(system.space.condition)) and torch.isfinite(values).all()
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

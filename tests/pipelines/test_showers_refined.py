@@ -73,12 +73,16 @@ def test_every_stage_in_order(tmp_path: Path, pipeline: Callable[[str], None]) -
 
 
 def test_arms_are_equal_and_what_they_name_is_made() -> None:
-    """Equal counts and budgets, no real label but in the arm that says so, and files of its own stages."""
+    """Equal counts and budgets in arms of a kind, no real label but in those that say so, and files of its own stages."""
     config = stage.parameters(regress.Regress, PARAMS, "regress", "showers_refined")
     for name, arm in config.arms.items():
         arm.check(name)
-    assert len({(arm.only, str(arm.options)) for arm in config.arms.values()}) == 1
-    assert [name for name, arm in config.arms.items() if "cascade" in arm.samples] == ["real_supervised"]
+    kinds = {"by_shape": set(), "by_total": set(), "": set()}
+    for name, arm in config.arms.items():
+        kinds[next(kind for kind in kinds if name.endswith(kind))].add((arm.only, arm.regressor, str(arm.options)))
+    assert [len(kind) for kind in kinds.values()] == [1, 1, 1]
+    real = [name for name, arm in config.arms.items() if "cascade" in arm.samples]
+    assert real == ["real_supervised", "real_by_shape", "real_by_total"]
     made = {f"data/simulated/showers_{part}.h5" for part in ("gflash", "cascade", "cascade_test")}
     made |= {f"data/refined/showers-{name}/{{seed}}.h5" for name in ("shower_matching", "shower_simgan")}
     looks = stage.parameters(regression.Regression, PARAMS, "evaluate", "regression").looks
