@@ -37,7 +37,7 @@ from domain.system import (
     capabilities,
 )
 from domain.training import Budget, fit
-from tests.families import IMAGES, NAMESAKES, SMALL, TURNED, build
+from tests.families import IMAGES, NAMESAKES, SMALL, build
 
 
 def has(role: str, family: str) -> bool:
