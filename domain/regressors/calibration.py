@@ -68,7 +68,7 @@ class Calibration(System):
 
     def features(self, x: Tensor) -> Tensor:
         """Deposits (N, *shape), at least 0 → (N, F)."""
-        x = x.flatten(1).float()
+        x = x.flatten(1).float().clamp(min=0)
         found = [log_total(x)[:, None]]
         if self.config.sees != "total":
             total = x.sum(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
