@@ -27,6 +27,8 @@ from domain.space import Space, standard
 from domain.system import Adam, Batch, Noise, Player, Stream, System, Terms
 from domain.training import Budget
 
+OF_A_LAYER = {"total": 0, "layers": 1, "shape": 1 + 6}  # numbers that are seen: its share, its moments
+
 
 @dataclass(frozen=True)
 class CalibrationConfig(Config):
@@ -59,29 +61,29 @@ class Calibration(System):
         if not space.physical or len(space.condition) != 1:
             raise InputError(f"calibration: samples are of kind {space.kind!r} with conditions {space.condition}; give showers and their energy")
         self.config, self.space, self.shapes = config, space, layer_shapes(config.shapes, space.shape)
-        features = 1 + {"total": 0, "layers": 1, "shape": 7}[config.sees] * len(self.shapes)
+        features = 1 + OF_A_LAYER[config.sees] * len(self.shapes)
         self.network = mlp((features, *config.hidden, 1))
         for name, width in (("seen", features), ("told", 1)):
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_scale", torch.ones(width))
         self.players = (Player("network", ("network",), self.terms, config.optimiser),)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Deposits (N, *shape), at least 0 → (N, F)."""
-        x = x.flatten(1).float().clamp(min=0)
-        found = [log_total(x)[:, None]]
-        if self.config.sees != "total":
-            total = x.sum(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
-            found.append(layer_energies(x, layer_sizes(self.shapes)) / total)
-        if self.config.sees == "shape":
-            found.append(layer_moments(x, self.shapes))
+    def features(self, cells: Tensor) -> Tensor:
+        """Deposits (N, cells) of :func:`deposits` → (N, F), the logarithm of the total first."""
+        found, sees = [log_total(cells)[:, None]], self.config.sees
+        if sees != "total":
+            total = cells.sum(1, keepdim=True).clamp(min=torch.finfo(cells.dtype).tiny)
+            found.append(layer_energies(cells, layer_sizes(self.shapes)) / total)
+        if sees == "shape":
+            found.append(layer_moments(cells, self.shapes))
         return torch.cat(found, 1).to(self.seen_mean)
 
     def streams(self, x: Tensor, condition: Tensor) -> Mapping[str, Stream]:
         """x: deposits (N, *shape), condition: energies (N, 1), above 0; of showers that deposit something."""
-        some = x.flatten(1).sum(1) > 0
-        x, condition = x[some], condition[some]
-        return {"known": Stream((self.features(x), condition.log() - log_total(x.flatten(1))[:, None]), self.config.batch)}
+        cells = deposits(x)
+        some = cells.sum(1) > 0
+        features = self.features(cells[some])
+        return {"known": Stream((features, condition[some].log() - features[:, :1]), self.config.batch)}
 
     def start(self, data: Mapping[str, Stream], generator: torch.Generator) -> None:
         """Standardise what is seen and what is told."""
@@ -103,8 +105,14 @@ class Calibration(System):
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """x: deposits (N, *shape) → energies (N, 1); of a shower without deposit 0."""
-        factor = (self.answer(self.features(x)) * self.told_scale + self.told_mean).exp()
-        return factor * x.flatten(1).sum(1, keepdim=True)
+        cells = deposits(x)
+        factor = (self.answer(self.features(cells)) * self.told_scale + self.told_mean).exp()
+        return factor * cells.sum(1, keepdim=True)
+
+
+def deposits(x: Tensor) -> Tensor:
+    """Samples (N, *shape) → (N, cells) in single precision; a cell below 0, as noise leaves it, deposits nothing."""
+    return x.flatten(1).float().clamp(min=0)
 
 
 @dataclass(eq=False, repr=False)
@@ -130,18 +138,19 @@ class CalibrationRegressor(RegressorMixin, NetworkEstimator):
         """Check the samples; y: (N,). Return what :func:`domain.training.fit` takes."""
         image = image_shape(X)
         X, y = validate_data(self, vectors(X), column_or_1d(y, warn=True), dtype=np.float32, y_numeric=True)
-        check_non_negative(X, "calibration")
         if not (y > 0).all():
             raise ValueError("calibration: targets are energies, so they must be above 0")
-        system, budget, seed = self.begin(X, image, condition=("energy",), units=("GeV",))
-        return system, system.streams(self.encoded(X), torch.as_tensor(y, dtype=torch.float32)[:, None]), budget, seed
+        system, budget, seed = self.begin(X, image, condition=("energy",), units=("",))
+        return system, system.streams(self.encoded(X), torch.tensor(y, dtype=torch.float32)[:, None]), budget, seed
 
     def predict(self, X: Any) -> np.ndarray:
         """Energies in the unit of ``y``, (N,) float64."""
         return self.answer("predict", X)[:, 0]
 
     def encoded(self, X: np.ndarray) -> Tensor:
-        return torch.from_numpy(X).unflatten(1, self.space_.shape)
+        """Rows (N, F) as they are, at least 0."""
+        check_non_negative(X, "calibration")
+        return torch.tensor(X).unflatten(1, self.space_.shape)
 
     def _space(self, image: tuple[int, ...] | None, about: Mapping[str, Any]) -> Space:
         return Space("shower", image or self.low_.shape, (0.0, float(self.high_.max())), **about)

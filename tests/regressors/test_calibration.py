@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from domain.errors import InputError
@@ -53,6 +54,17 @@ def test_an_empty_shower_has_no_energy_and_teaches_nothing(showers: tuple[np.nda
     one, other = (small(shapes=LAYERS, batch=601).fit(*each) for each in (showers, more))
     np.testing.assert_array_equal(one.predict(x), other.predict(x))
     assert other.predict(more[0])[-1] == 0
+
+
+def test_cells_below_zero_deposit_nothing(showers: tuple[np.ndarray, np.ndarray]) -> None:
+    """Of the network, which sees what a file holds; the estimator refuses them."""
+    x, energy = showers
+    model = small(sees="shape", shapes=LAYERS).fit(x, energy)
+    noisy = torch.from_numpy(x - 0.3 * x.max(1, keepdims=True))
+    torch.testing.assert_close(model.system_.predict(noisy), model.system_.predict(noisy.clamp(min=0)), atol=0, rtol=0)
+    assert (model.system_.predict(-torch.from_numpy(x)) == 0).all()
+    with pytest.raises(ValueError, match="Negative"):
+        model.predict(noisy.numpy())
 
 
 def test_what_is_no_calorimeter_is_refused(showers: tuple[np.ndarray, np.ndarray]) -> None:
