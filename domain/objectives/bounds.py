@@ -84,6 +84,25 @@ def sample_by_sample(log_weights: Callable[..., Callable[[int], Tensor]], draws:
     return Estimate(*(torch.cat(each) for each in zip(*estimates)))
 
 
+def entropy(draws: Tensor) -> Tensor:
+    """Differential entropy in nats of distributions that can be drawn from but not written down, for a few dimensions.
+
+    By each draw's distance to the nearest other (Kozachenko & Leonenko 1987, Problems of Information Transmission 23:95).
+
+    Args:
+        draws: (N, K, D), K of each of N distributions.
+
+    Returns:
+        (N,)
+    """
+    count, size = draws.shape[1:]
+    apart = torch.cdist(draws, draws, compute_mode="donot_use_mm_for_euclid_dist")
+    apart = apart.masked_fill(torch.eye(count, dtype=torch.bool, device=draws.device), torch.inf)
+    nearest = apart.amin(2).clamp(min=torch.finfo(draws.dtype).tiny).log().mean(1)
+    ball = 0.5 * size * math.log(math.pi) - math.lgamma(0.5 * size + 1)  # volume of the unit ball
+    return size * nearest + ball + float(torch.digamma(torch.tensor(count)) - torch.digamma(torch.tensor(1.0)))
+
+
 def warm_up(step: Tensor, steps: int) -> Tensor:
     """Weight of the KL terms: from 0 to 1 in equal parts over ``steps`` steps (Sønderby et al. 2016, arXiv 1602.02282).
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from domain.nets.codes import Gaussian, PowerSpherical
 from domain.objectives import bounds
 from domain.system import Batch, Density, Noise, Player, System
 
@@ -18,6 +19,10 @@ class Bounded(System):
     def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:
         """Samples (N, *shape) → a function of k that draws k codes for each and gives their log weights in nats, (k, N)."""
         raise NotImplementedError
+
+    def log_weights(self, x: Tensor, code: Gaussian | PowerSpherical, z: Tensor) -> Tensor:
+        """log p(x | z) + log p(z) − log q(z | x); z: draws from the code, (k, N, width) → (k, N)."""
+        return self.log_likelihood(x, z) + self.prior.log_prob(z) - code.log_prob(z)
 
     @torch.no_grad()
     def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:

@@ -122,10 +122,6 @@ class Variational(Bounded, CodedImages):
 
     # The bound.
 
-    def log_weights(self, x: Tensor, code: Gaussian | PowerSpherical, z: Tensor) -> Tensor:
-        """log p(x | z) + log p(z) − log q(z | x); z: draws from the code, (k, N, width) → (k, N)."""
-        return self.log_likelihood(x, z) + self.prior.log_prob(z) - code.log_prob(z)
-
     def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:
         code = self.posterior(x)
         return lambda count: self.log_weights(x, code, code.draw(self.code.noise((count, len(x)), self.config.latent, generator)))
