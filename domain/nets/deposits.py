@@ -228,7 +228,7 @@ def profiles(part: Tensor, energy: Tensor, shape: tuple[int, int]) -> list[tuple
     """Centre and variance, (N,) each, along rows, then along columns; part: cells (N, size); energy: their sum, (N,)."""
     weight, found = part.unflatten(1, shape) / energy.clamp(min=torch.finfo(part.dtype).tiny)[:, None, None], []
     for along, size in zip((weight.sum(2), weight.sum(1)), shape):
-        place = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=part.device)
+        place = torch.linspace(1 / size - 1, 1 - 1 / size, size, dtype=part.dtype, device=part.device)
         centre = along @ place
         found.append((centre, (along * (place - centre[:, None]).square()).sum(1)))
     return found

@@ -100,7 +100,7 @@ def test_any_output_of_an_encoder_is_a_distribution() -> None:
     out = torch.tensor([[3.0, 4.0, 0.0, 0.0], [0.1, 0.0, 0.0, 7.0], [0.0, 2.0, 0.0, 1e4], [0.0, 0.0, 5.0, -1e4]])
     code = PowerSpherical.of(out)
     torch.testing.assert_close(code.mean[0], torch.tensor([0.6, 0.8, 0.0]))
-    torch.testing.assert_close(code.concentration[:2], torch.tensor([1.5, 0.5 + math.exp(7)]))
+    torch.testing.assert_close(code.concentration[:2], torch.tensor([2.5, 0.5 + 2 * math.exp(7)]))
     z = code.draw(PowerSpherical.noise((4,), 2, torch_generator(0, "noise")))
     kl = kl_to_uniform_on_sphere(code.concentration, code.log_normaliser, 2)
     assert z.isfinite().all() and code.log_prob(z).isfinite().all() and (kl >= 0).all()
