@@ -25,6 +25,7 @@ from domain.nets.codes import Gaussian
 from domain.nets.priors import StandardNormal
 from domain.objectives import bounds
 from domain.objectives.adversarial import cross_entropy
+from domain.objectives.entropy import differential_entropy
 from domain.space import Space
 from domain.system import Batch, Noise, Player, Terms
 
@@ -104,13 +105,13 @@ class AdversarialVariationalBayes(Bounded, CodedImages):
 
     @torch.no_grad()
     def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
-        """Weighed by codes from r(z | x); ``single`` is the bound of q's own, whose entropy a thousand draws tell, not the critic."""
-        found, single = super().estimate(x, generator, draws), []
-        for some in x.split(bounds.ROWS):
-            out = self.encoder(some).repeat_interleave(DRAWS, 0)
-            z = basis_noise.mix(out, self.basis(self.code_noise(len(out), generator)["basis"])).z.unflatten(0, (-1, DRAWS))
+        """Weighed by codes from r(z | x); ``single`` is the bound of q's own, whose entropy draws tell, not the critic."""
+        found, single = self.weighed(x, generator, draws), []
+        for some in x.split(bounds.AT_ONCE // DRAWS):
+            z = self.posterior(some.repeat_interleave(DRAWS, 0), self.code_noise(len(some) * DRAWS, generator)).z
+            z = z.unflatten(0, (-1, DRAWS))
             joint = self.log_likelihood(some, z.transpose(0, 1)) + self.prior.log_prob(z).T
-            single.append(joint.mean(0) + bounds.entropy(z))
+            single.append(joint.mean(0) + differential_entropy(z))
         return found._replace(single=torch.cat(single).double())
 
     def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:

@@ -94,7 +94,7 @@ class PowerSpherical:
 
     @classmethod
     def of(cls, out: Tensor) -> Self:
-        """From an encoder's output (..., d + 2); κ, from 0.5, is d at 0, where draws are half as near as can be, and exponential."""
+        """From an encoder's output (..., d + 2); κ, from 0.5, is exponential in it, and at 0 about d: a mean cosine of a half."""
         out = out.float()
         return cls(normalize(out[..., :-1], dim=-1), 0.5 + (out.shape[-1] - 2) * out[..., -1].clamp(-10, 10).exp())
 

@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
     """What k draws a sample say of log p(x) in nats, (N,) each.
 
     value: log of the mean weight; below log p(x) on average, and closer the more draws.
-    single: mean of log w, which estimates the evidence lower bound.
+    single: estimates the evidence lower bound: the mean of log w, where draws are of the code that the bound is of.
     effective: the effective number of draws, (Σw)² / Σw², from 1 to k.
     """
 
@@ -82,25 +82,6 @@ def sample_by_sample(log_weights: Callable[..., Callable[[int], Tensor]], draws:
     parts = zip(*(each.split(ROWS) for each in samples))
     estimates = [importance_sampled(log_weights(*some), draws, AT_ONCE // len(some[0])) for some in parts]
     return Estimate(*(torch.cat(each) for each in zip(*estimates)))
-
-
-def entropy(draws: Tensor) -> Tensor:
-    """Differential entropy in nats of distributions that can be drawn from but not written down, for a few dimensions.
-
-    By each draw's distance to the nearest other (Kozachenko & Leonenko 1987, Problems of Information Transmission 23:95).
-
-    Args:
-        draws: (N, K, D), K of each of N distributions.
-
-    Returns:
-        (N,)
-    """
-    count, size = draws.shape[1:]
-    apart = torch.cdist(draws, draws, compute_mode="donot_use_mm_for_euclid_dist")
-    apart = apart.masked_fill(torch.eye(count, dtype=torch.bool, device=draws.device), torch.inf)
-    nearest = apart.amin(2).clamp(min=torch.finfo(draws.dtype).tiny).log().mean(1)
-    ball = 0.5 * size * math.log(math.pi) - math.lgamma(0.5 * size + 1)  # volume of the unit ball
-    return size * nearest + ball + float(torch.digamma(torch.tensor(count)) - torch.digamma(torch.tensor(1.0)))
 
 
 def warm_up(step: Tensor, steps: int) -> Tensor:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
 from domain.nets.codes import Gaussian
-from domain.objectives.bounds import (
-    doubly_reparameterised,
-    entropy,
-    importance_sampled,
-    importance_weighted,
-    warm_up,
-)
+from domain.objectives.bounds import doubly_reparameterised, importance_sampled, importance_weighted, warm_up
 from domain.objectives.likelihood import bernoulli
 from domain.randomness import torch_generator
 
@@ -72,13 +64,3 @@ def test_bernoulli_by_hand_and_far_out() -> None:
     x, logits = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[0.0, 1.0], [-200.0, -200.0]])
     expected = torch.tensor([-torch.tensor(2.0).log() - (1 + torch.tensor(1.0).exp()).log(), -200.0])
     torch.testing.assert_close(bernoulli(x, logits), expected)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3])
-def test_entropy_of_draws(size: int) -> None:
-    """Of a normal law and of a cube, twice as large in every direction; what the cube's faces cut off costs a little."""
-    generator = torch_generator(0, "draws")
-    normal = 2 * torch.randn(8, 1000, size, generator=generator)
-    uniform = 2 * torch.rand(8, 1000, size, generator=generator)
-    exact = torch.tensor([size * (math.log(2) + 0.5 * math.log(2 * math.pi * math.e)), size * math.log(2)])
-    torch.testing.assert_close(torch.stack([entropy(normal).mean(), entropy(uniform).mean()]), exact, atol=0.1, rtol=0)

@@ -67,11 +67,13 @@ def test_scores_come_back_as_the_same_deposits() -> None:
         assert ((back - x).abs() / x.clamp(min=1)).amax(1).quantile(0.8) < 1e-3  # others lie beyond the last quantiles
 
 
-def test_moments_of_a_layer() -> None:
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_moments_of_a_layer(precision: torch.dtype) -> None:
     """One hot cell in a corner of the first layer, two equal ones side by side in the second."""
-    x = torch.zeros(1, 17)
+    x = torch.zeros(1, 17, dtype=precision)
     x[0, 0], x[0, [8 + 3, 8 + 5]] = 30.0, 35.0
     found = layer_moments(x, SHAPES).reshape(2, 6)
+    assert found.dtype == precision
     expected = [[np.log(0.3), -0.5, 0, -0.75, 0, 1], [np.log(0.7), 0, 0, 0, 2 / 3, 0]]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -21,18 +21,22 @@ class Bounded(System):
         raise NotImplementedError
 
     def log_weights(self, x: Tensor, code: Gaussian | PowerSpherical, z: Tensor) -> Tensor:
-        """log p(x | z) + log p(z) − log q(z | x); z: draws from the code, (k, N, width) → (k, N)."""
+        """log p(x | z) + log p(z) − log q(z | x), where the code's density is known; z: draws from the code, (k, N, width) → (k, N)."""
         return self.log_likelihood(x, z) + self.prior.log_prob(z) - code.log_prob(z)
 
     @torch.no_grad()
-    def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
-        """What ``draws`` codes for each sample say of log p(x); x: (N, *shape) in [−1, 1]."""
+    def weighed(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
+        """What the weights of ``draws`` codes for each sample say of log p(x); x: (N, *shape) in [−1, 1]."""
         return bounds.sample_by_sample(lambda rows: self.weigher(rows, generator), draws, x)
+
+    def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
+        """The same, for a family to say the evidence bound otherwise."""
+        return self.weighed(x, generator, draws)
 
     @torch.no_grad()
     def density(self, x: Tensor, generator: torch.Generator, draws: int = 100) -> Density:
         """Importance-weighted bound on log p(x) in nats (Burda et al. 2015, arXiv 1509.00519, equation 8); x: (N, *shape)."""
-        return Density(self.estimate(x, generator, draws).value.float(), "bound")
+        return Density(self.weighed(x, generator, draws).value.float(), "bound")
 
 
 class WarmingUp(System):

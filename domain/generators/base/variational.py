@@ -126,7 +126,7 @@ class Variational(Bounded, CodedImages):
         code = self.posterior(x)
         return lambda count: self.log_weights(x, code, code.draw(self.code.noise((count, len(x)), self.config.latent, generator)))
 
-    def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
+    def weighed(self, x: Tensor, generator: torch.Generator, draws: int) -> bounds.Estimate:
         if self.config.binarise:
             x = binarised(x, torch.rand(x.shape, generator=generator, device=generator.device))
-        return super().estimate(x, generator, draws)
+        return super().weighed(x, generator, draws)
