@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from domain.view import study
 from pipelines import stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all, runs
-from pipelines.evaluate.arms import collected, difference, differences_table
+from pipelines.evaluate.arms import BySeed, collected, difference, differences_table
 from pipelines.evaluate.looks import Looks, draw_samples, looked, looks_table
 from pipelines.evaluate.runs import Cost, Entry
 
@@ -43,7 +44,7 @@ class Task(Config):
 
     Attributes:
         test: sample file whose test split classify and the models answer for.
-        models: arm → folder with one model a seed; each classifies by itself.
+        models: arm → folder with one model a seed, of all seeds or some; each classifies by itself.
         published: arm → accuracy in percent; of no arm here, it stands in a line of its own.
         differences: pairs of arms to compare, each as ``a - b``.
         looks: what is compared with real images, or nothing.
@@ -101,7 +102,10 @@ def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
     for arm, folder in task.models.items():
         if arm in entries:
             raise InputError(f"evaluate.domains.tasks.{name}.models: classify has an arm {arm!r} too; rename one")
-        answers = {seed: answer(Path(folder) / seed, task.test) for seed in entries[floor].probabilities}
+        seeds = [seed for seed in entries[floor].probabilities if (Path(folder) / seed).exists()]
+        if not seeds:
+            raise InputError(f"{folder}: no model of a seed of the arm {floor}; dvc repro trains them")
+        answers = {seed: answer(Path(folder) / seed, task.test) for seed in seeds}
         entries[arm] = Entry(name, arm, 0, entries[floor].truth, answers, {seed: Cost() for seed in answers})
     return entries
 
@@ -136,7 +140,7 @@ def looks_rows(name: str, looks: Mapping[str, Sequence[Mapping[str, str]]]) -> I
 
 def differences(name: str, task: Task, entries: Mapping[str, Entry]) -> list[list[str]]:
     """The lines of one task's table of differences, in percent."""
-    arms = {arm: dict(zip(entry.probabilities, percent(entry))) for arm, entry in entries.items()}
+    arms = {arm: percent(entry) for arm, entry in entries.items()}
     return [difference(pair, arms, f"evaluate.domains.tasks.{name}.differences") for pair in task.differences]
 
 
@@ -154,7 +158,7 @@ def page(
         accuracy = {arm: percent(entry) for arm, entry in entries.items()}
         lines = [
             line(arm, values, accuracy[config.floor], config.tasks[name].published.get(arm))
-            for arm, values in sorted(accuracy.items(), key=lambda item: item[1].mean())
+            for arm, values in sorted(accuracy.items(), key=lambda item: mean(item[1].values()))
         ]
         elsewhere = {arm: value for arm, value in config.tasks[name].published.items() if arm not in accuracy}
         lines += [[study.name(arm), *[""] * 4, study.number(value)] for arm, value in elsewhere.items()]
@@ -167,19 +171,20 @@ def page(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def percent(entry: Entry) -> np.ndarray:
-    """The accuracy of each seed, (n,), in percent."""
-    return np.array([100 * scores(entry.truth, p)["accuracy"] for p in entry.probabilities.values()])
+def percent(entry: Entry) -> BySeed:
+    """The accuracy of each seed in percent."""
+    return {seed: 100 * scores(entry.truth, p)["accuracy"] for seed, p in entry.probabilities.items()}
 
 
-def line(arm: str, values: np.ndarray, floor: np.ndarray, published: float | None) -> list[str]:
-    """One arm of a task."""
-    over = summary(values)
+def line(arm: str, by_seed: BySeed, floor: BySeed, published: float | None) -> list[str]:
+    """One arm of a task; the gain is paired over the seeds that the floor has too."""
+    values = np.array(list(by_seed.values()))
+    shared = [] if by_seed is floor else [seed for seed in by_seed if seed in floor]
     gain = ""
-    if len(values) > 1 and values is not floor:
-        paired = paired_interval(values, floor)
+    if len(shared) > 1:
+        paired = paired_interval(*(np.array([of[seed] for seed in shared]) for of in (by_seed, floor)))
         gain = f"{paired['mean']:+.2f} ({paired['low']:+.2f} to {paired['high']:+.2f})"
-    cells = [study.name(arm), study.spread(float(values.mean()), over["sd"]), study.number(float(values.min()))]
+    cells = [study.name(arm), study.spread(float(values.mean()), summary(values)["sd"]), study.number(float(values.min()))]
     return [*cells, " ".join(map(study.number, values)), gain, "" if published is None else study.number(published)]
 
 
