@@ -80,7 +80,8 @@ def main(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.study)
     config = stage.parameters(Domains, (folder / "params.yaml").as_posix(), "evaluate", "domains")
     entries = {name: measured(name, task, config.floor) for name, task in config.tasks.items()}
-    compared = {name: differences(name, task, entries[name]) for name, task in config.tasks.items()}
+    accuracy = {name: {arm: percent(entry) for arm, entry in arms.items()} for name, arms in entries.items()}
+    compared = {name: differences(name, task, accuracy[name]) for name, task in config.tasks.items()}
     looks = {
         name: looked(task.looks, list(entries[name][config.floor].probabilities))
         for name, task in config.tasks.items() if task.looks
@@ -91,7 +92,7 @@ def main(arguments: argparse.Namespace) -> None:
             name: draw_samples(task.looks, list(entries[name][config.floor].probabilities), new(f"samples-{name}.png"))
             for name, task in config.tasks.items() if task.looks and task.looks.picture
         }
-        new("summary.md").write_text(page(config, entries, compared, looks, captions))
+        new("summary.md").write_text(page(config, accuracy, compared, looks, captions))
 
 
 def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
@@ -138,29 +139,27 @@ def looks_rows(name: str, looks: Mapping[str, Sequence[Mapping[str, str]]]) -> I
             yield name, task, *(line[key] for key in ("arm", "seed", "metric", "value")), *cost
 
 
-def differences(name: str, task: Task, entries: Mapping[str, Entry]) -> list[list[str]]:
+def differences(name: str, task: Task, arms: Mapping[str, BySeed]) -> list[list[str]]:
     """The lines of one task's table of differences, in percent."""
-    arms = {arm: percent(entry) for arm, entry in entries.items()}
     return [difference(pair, arms, f"evaluate.domains.tasks.{name}.differences") for pair in task.differences]
 
 
 def page(
     config: Domains,
-    tasks: Mapping[str, Mapping[str, Entry]],
+    tasks: Mapping[str, Mapping[str, BySeed]],
     compared: Mapping[str, Sequence[Sequence[str]]],
     looks: Mapping[str, Sequence[Mapping[str, str]]],
     captions: Mapping[str, str],
 ) -> str:
-    """``summary.md``."""
+    """``summary.md``, from the accuracy of every arm of every task by seed, in percent."""
     text = "Accuracy in percent on the target's test split, over seeds; no target label was used but by the ceiling."
     parts = [f"# {config.title}", text]
-    for name, entries in tasks.items():
-        accuracy = {arm: percent(entry) for arm, entry in entries.items()}
+    for name, arms in tasks.items():
         lines = [
-            line(arm, values, accuracy[config.floor], config.tasks[name].published.get(arm))
-            for arm, values in sorted(accuracy.items(), key=lambda item: mean(item[1].values()))
+            line(arm, by_seed, arms[config.floor], config.tasks[name].published.get(arm))
+            for arm, by_seed in sorted(arms.items(), key=lambda item: mean(item[1].values()))
         ]
-        elsewhere = {arm: value for arm, value in config.tasks[name].published.items() if arm not in accuracy}
+        elsewhere = {arm: value for arm, value in config.tasks[name].published.items() if arm not in arms}
         lines += [[study.name(arm), *[""] * 4, study.number(value)] for arm, value in elsewhere.items()]
         columns = ["arm", "mean ± sd", "worst", "each seed", f"more than {study.name(config.floor)} (95 %)", "published"]
         parts += [f"## {study.name(name)}", config.tasks[name].note, study.table(columns, lines)]
