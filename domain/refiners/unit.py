@@ -45,8 +45,6 @@ class UNITConfig(Config):
         kl: weight of KL(q(z | x) ‖ N(0, 1)) per code entry, of images and of translations.
         classification: weight of the cross-entropy of simulated labels in the critics; 0 for none.
         agreement: weight of the absolute distance between the critics' features of a translated pair.
-        meaning: weight of the simulated label's cross-entropy on the translation, for both players; 0 as published.
-            Without it classes may be swapped on the way.
         batch: simulated and real images in each step.
         translator, critic: their optimisers.
     """
@@ -61,7 +59,6 @@ class UNITConfig(Config):
     kl: NonNegative = 0.01
     classification: NonNegative = 10.0
     agreement: NonNegative = 0.1
-    meaning: NonNegative = 0.0
     batch: Count = 64
     translator: Adam = Adam(rate=2e-4)
     critic: Adam = Adam(rate=2e-4)
@@ -143,24 +140,19 @@ class UNIT(System):
         }
         if self.classes:
             terms["classes"] = self.config.classification * labelled_cross_entropy(seen[SIMULATED][1], label)
-        if self.classes and self.config.meaning:
-            terms["meaning"] = self.config.meaning * labelled_cross_entropy(fake[REAL][1], label)
         return terms
 
     def translator_terms(self, batch: Batch, noise: Noise) -> Terms:
-        (simulated, label), (real,) = batch["simulated"], batch["real"]
+        (simulated, _), (real,) = batch["simulated"], batch["real"]
         ways = [self.round_trip(simulated, SIMULATED, noise["simulated"], noise["simulated_again"])]
         ways += [self.round_trip(real, REAL, noise["real"], noise["real_again"])]
-        verdicts = [self.critic(way.translated, 1 - domain) for domain, way in enumerate(ways)]
-        fooled = [self.cost.generator(score).mean() for score, *_ in verdicts]
-        terms = {
+        scores = [self.critic(way.translated, 1 - domain)[0] for domain, way in enumerate(ways)]
+        fooled = [self.cost.generator(score).mean() for score in scores]
+        return {
             "adversarial": self.config.adversarial * (fooled[0] + fooled[1]),
             "reconstruction": self.config.reconstruction * (ways[0].apart + ways[1].apart),
             "kl": self.config.kl * (ways[0].kl + ways[1].kl),
         }
-        if self.classes and self.config.meaning:
-            terms["meaning"] = self.config.meaning * labelled_cross_entropy(verdicts[SIMULATED][1], label)
-        return terms
 
     def round_trip(self, x: Tensor, domain: int, noise: Tensor, noise_again: Tensor) -> RoundTrip:
         """Images of one domain rebuilt, translated, and translated back.
