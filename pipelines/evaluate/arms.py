@@ -34,12 +34,18 @@ def difference(pair: str, arms: Mapping[str, BySeed], where: str) -> list[str]:
     for arm in (a, b):
         if arm not in arms:
             raise InputError(f"{where}: {pair!r} names no two arms; write 'a - b' with arms among {', '.join(arms)}")
-    shared = [seed for seed in arms[a] if seed in arms[b]]
-    if len(shared) < 2:
+    found = paired(arms[a], arms[b])
+    if found is None:
         return [study.name(pair), *["needs two seeds"] * 2]
-    first, second = (np.array([arms[arm][seed] for seed in shared]) for arm in (a, b))
-    found = paired_interval(first, second)
     return [study.name(pair), f"{found['mean']:+.3f}", f"{found['low']:+.3f} to {found['high']:+.3f}"]
+
+
+def paired(first: BySeed, second: BySeed) -> Mapping[str, float] | None:
+    """``first`` less ``second`` over the seeds that both have: mean, and low and high of its 95 % interval; None of fewer than two."""
+    shared = [seed for seed in first if seed in second]
+    if len(shared) < 2:
+        return None
+    return paired_interval(*(np.array([values[seed] for seed in shared]) for values in (first, second)))
 
 
 def differences_table(lines: Sequence[Sequence[str]], metric: str) -> str:

@@ -22,7 +22,7 @@ import torch
 from domain import models
 from domain.config import Config, NonNegative
 from domain.errors import InputError
-from domain.metrics.classification import paired_interval, scores, summary
+from domain.metrics.classification import scores, summary
 from domain.samples import SampleFile
 from domain.space import Space
 from domain.system import CanClassify
@@ -30,7 +30,7 @@ from domain.view import study
 from pipelines import stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import none_or_all, runs
-from pipelines.evaluate.arms import BySeed, collected, difference, differences_table
+from pipelines.evaluate.arms import BySeed, collected, difference, differences_table, paired
 from pipelines.evaluate.looks import Looks, draw_samples, looked, looks_table
 from pipelines.evaluate.runs import Cost, Entry
 
@@ -44,7 +44,7 @@ class Task(Config):
 
     Attributes:
         test: sample file whose test split classify and the models answer for.
-        models: arm → folder with one model a seed, of all seeds or some; each classifies by itself.
+        models: arm → folder with one model a seed, which need not be the seeds of classify; each classifies by itself.
         published: arm → accuracy in percent; of no arm here, it stands in a line of its own.
         differences: pairs of arms to compare, each as ``a - b``.
         looks: what is compared with real images, or nothing.
@@ -103,10 +103,10 @@ def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
     for arm, folder in task.models.items():
         if arm in entries:
             raise InputError(f"evaluate.domains.tasks.{name}.models: classify has an arm {arm!r} too; rename one")
-        seeds = [seed for seed in entries[floor].probabilities if (Path(folder) / seed).exists()]
-        if not seeds:
-            raise InputError(f"{folder}: no model of a seed of the arm {floor}; dvc repro trains them")
-        answers = {seed: answer(Path(folder) / seed, task.test) for seed in seeds}
+        trained = sorted((path.parent for path in Path(folder).glob("*/model.json")), key=lambda path: int(path.name))
+        if not trained:
+            raise InputError(f"{folder}: no model of any seed; dvc repro trains them")
+        answers = {path.name: answer(path, task.test) for path in trained}
         entries[arm] = Entry(name, arm, 0, entries[floor].truth, answers, {seed: Cost() for seed in answers})
     return entries
 
@@ -178,11 +178,8 @@ def percent(entry: Entry) -> BySeed:
 def line(arm: str, by_seed: BySeed, floor: BySeed, published: float | None) -> list[str]:
     """One arm of a task; the gain is paired over the seeds that the floor has too."""
     values = np.array(list(by_seed.values()))
-    shared = [] if by_seed is floor else [seed for seed in by_seed if seed in floor]
-    gain = ""
-    if len(shared) > 1:
-        paired = paired_interval(*(np.array([of[seed] for seed in shared]) for of in (by_seed, floor)))
-        gain = f"{paired['mean']:+.2f} ({paired['low']:+.2f} to {paired['high']:+.2f})"
+    over = None if by_seed is floor else paired(by_seed, floor)
+    gain = f"{over['mean']:+.2f} ({over['low']:+.2f} to {over['high']:+.2f})" if over else ""
     cells = [study.name(arm), study.spread(float(values.mean()), summary(values)["sd"]), study.number(float(values.min()))]
     return [*cells, " ".join(map(study.number, values)), gain, "" if published is None else study.number(published)]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from domain.datasets import DATASETS
 from domain.errors import InputError
@@ -86,10 +87,10 @@ def test_from_two_domains_to_the_table(study: Path, pipeline: Pipeline) -> None:
     shutil.rmtree("cogans/5")
     pipeline("evaluate.domains study")
     rows = list(csv.DictReader((study / "results.csv").open()))
-    assert {row["seed"] for row in rows if row["arm"] == "cogan"} == {"3"}, "a model of some seeds stands with those"
+    assert {row["seed"] for row in rows if row["arm"] == "cogan"} == {"3"}, "an arm has the seeds that were trained"
     assert f"| cogan | {100 * accuracy['cogan', '3']:.4g} |" in (study / "summary.md").read_text()
     shutil.rmtree("cogans/3")
-    with pytest.raises(SystemExit, match="cogans: no model of a seed of the arm source_only"):
+    with pytest.raises(SystemExit, match="cogans: no model of any seed"):
         pipeline("evaluate.domains study")
 
 
@@ -114,9 +115,11 @@ def test_the_study_says_what_the_stages_read() -> None:
         config = stage.parameters(Refine, file, "refine", name)
         config.build(REFINERS, f"refine.{name}", Space("image", (1, 28, 28), (0, 255), True, 10))
     tasks = stage.parameters(Domains, file, "evaluate", "domains").tasks
+    joint = YAML(typ="safe").load(Path(file))["joint"]
     for name, task in tasks.items():
         config = stage.parameters(Classify, file, "classify", name)
         check(config, name)
+        assert all(Path(folder).name in joint for folder in task.models.values()), "each model has its stage"
         assert config.test == task.test and {"source_only", "cyclegan", "target_supervised"} <= set(config.arms)
     for name in ("mnist", "usps", "mnist_small", "usps_small"):
         config = stage.parameters(Prepare, file, "prepare", f"domains_{name}")
