@@ -29,7 +29,7 @@ class BasisNoise(nn.Module):
     def __init__(self, bases: int, inputs: int, hidden: tuple[int, ...], latent: int) -> None:
         super().__init__()
         self.bases, self.inputs = bases, inputs
-        self.net = mlp((inputs + bases, *hidden, latent))
+        self.net = mlp((inputs + bases, *hidden, latent), nn.ELU)
         self.net[-1].bias = None  # as the norm's, it would be lost in the mean
         self.norm = BatchNorm(bases * latent, scale=False)
         self.norm.bias = None

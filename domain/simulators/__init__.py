@@ -36,5 +36,6 @@ SIMULATORS: Table[Any] = Table(
     gflash="gflash.GFlash",
     cascade="cascade.Cascade",
     mixture="mixture.Mixture",
+    one_pixel="one_pixel.OnePixel",
     own="own.Own",
 )

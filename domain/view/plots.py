@@ -192,6 +192,21 @@ def densities(
             line[0].set_ylabel(row, fontsize=7.5)
 
 
+def scatter(panels: Mapping[str, np.ndarray], label: np.ndarray, path: Path) -> None:
+    """Points of the plane side by side, all at one scale.
+
+    Args:
+        panels: title → points, (N, 2).
+        label: (N,) of the points of each panel, their colour.
+        path: PNG file to write; points would make an SVG large.
+    """
+    with drawn(path, (3.2 * len(panels), 3.4), dpi=130) as figure:
+        grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)
+        for axes, (title, points) in zip(grid.flat, panels.items()):
+            axes.scatter(*points.T, s=2, c=[COLOURS[k % len(COLOURS)] for k in label], linewidths=0)
+            axes.set(title=title, aspect="equal")
+
+
 def orbits(paths: Mapping[str, np.ndarray], path: Path) -> None:
     """Ways through the plane around its origin, side by side.
 

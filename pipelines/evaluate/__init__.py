@@ -38,6 +38,14 @@ def history(model: Path) -> list[dict[str, float]]:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
 
 
+def trained(folder: Path) -> dict[str, Path]:
+    """Seed → model directory, of every seed that was trained, in order."""
+    found = sorted((path.parent for path in folder.glob("*/model.json")), key=lambda path: int(path.name))
+    if not found:
+        raise InputError(f"{folder}: no model of any seed; dvc repro trains them")
+    return {path.name: path for path in found}
+
+
 def held_out(source: Path, count: int) -> Samples:
     """The first ``count`` samples of the test split, or the last ones of a file without splits."""
     file = SampleFile(source)

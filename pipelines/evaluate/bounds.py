@@ -4,7 +4,8 @@
 
 Reads ``evaluate.bounds`` of the study's parameter file, the models it names and the test split of their samples.
 Writes into the study's folder ``results.csv`` (study, method, seed, metric, value, seconds, and where it was
-measured) and ``summary.md``. A model that is rated is not rated again when the others are interrupted.
+measured), ``summary.md`` and, of codes of two numbers, ``codes.png``. A model that is rated is not rated again when
+the others are interrupted.
 """
 
 from __future__ import annotations
@@ -14,21 +15,27 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from domain import models
 from domain.config import Config, Count, Natural, Positive
 from domain.errors import InputError
 from domain.files import read_json, write_json
 from domain.metrics.likelihood import importance_sampled
-from domain.samples import SampleFile
-from domain.view import study
+from domain.randomness import torch_generator
+from domain.samples import SampleFile, Samples
+from domain.view import plots, study
 from pipelines import launch, stage
 from pipelines.classify import origin, table
-from pipelines.evaluate import held_out, none_or_all
+from pipelines.evaluate import held_out, none_or_all, trained
+
+PICTURED = 2000  # samples whose codes are drawn
 
 Record = Mapping[str, float]
+Measured = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -38,31 +45,31 @@ class Bounds(Config):
     Attributes:
         title: of the summary.
         samples: the file whose training split the models learned from; its test split is rated.
-        models: method → folder with one model directory a seed.
-        seeds: of the models.
+        models: method → folder with one model directory a seed, of as many seeds as were trained.
         count: test images; 0 takes all.
         draws: codes for each image.
         published: method → published nats, and ``published_from`` where they were read.
         dimensions: number of dimensions → methods to set side by side, such as codes in space and on a sphere.
         columns: headings of these methods.
+        codes: methods with codes of two numbers, whose draws are pictured in the colours of the labels.
         rests_on: sentences that end the summary, the binarisation first.
     """
 
     title: str
     samples: str
     models: Mapping[str, str]
-    seeds: tuple[Natural, ...]
     count: Natural = 0
     draws: Count = 5000
     published: Mapping[str, Positive] = field(default_factory=dict)
     published_from: str = ""
     dimensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
     rests_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (*self.published, *(name for row in self.dimensions.values() for name in row)):
+        for name in (*self.published, *(name for row in self.dimensions.values() for name in row), *self.codes):
             if name not in self.models:
                 raise InputError(f"Bounds.models: lacks {name!r}, which the summary sets beside others; add it")
 
@@ -71,11 +78,11 @@ def main(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.study)
     where = (folder / "params.yaml").as_posix()
     config = stage.parameters(Bounds, where, "evaluate", "bounds")
-    cases = [(name, seed) for name in config.models for seed in config.seeds]
-    inputs = stage.inputs(Path(config.samples), *(directory(config, *case) / "model.json" for case in cases))
+    cases = {(name, seed): path for name, models in config.models.items() for seed, path in trained(Path(models)).items()}
+    inputs = stage.inputs(Path(config.samples), *(path / "model.json" for path in cases.values()))
     with stage.scratch(folder, config.as_dict(), inputs) as kept, none_or_all(folder) as new:
         files = {case: kept / f"{case[0]}-{case[1]}.json" for case in cases}
-        tasks = [(config, *case, file) for case, file in files.items() if not file.exists()]
+        tasks = [(config, cases[case], int(case[1]), file) for case, file in files.items() if not file.exists()]
         with launch.executor() as pool:
             for _ in launch.ordered(pool, rate, tasks):
                 pass
@@ -83,26 +90,43 @@ def main(arguments: argparse.Namespace) -> None:
         columns = ("study", "method", "seed", "metric", "value", "seconds", *origin())
         table(new("results.csv"), columns, rows(folder.name, measured))
         new("summary.md").write_text(page(measured, config))
+        if config.codes:
+            first = {name: next(path for (method, _), path in cases.items() if method == name) for name in config.codes}
+            draw_codes(first, rated(config), new("codes.png"))
 
 
-def directory(config: Bounds, name: str, seed: int) -> Path:
-    """Where a model lies."""
-    return Path(config.models[name]) / str(seed)
+def rated(config: Bounds) -> Samples:
+    """The test images."""
+    source = Path(config.samples)
+    return held_out(source, config.count or len(SampleFile(source, "test")))
 
 
-def rate(config: Bounds, name: str, seed: int, out: Path) -> None:
+def rate(config: Bounds, directory: Path, seed: int, out: Path) -> None:
     """Write one model's figures, and what they took."""
-    began, source = time.monotonic(), Path(config.samples)
-    model = models.load(directory(config, name, seed))
+    began = time.monotonic()
+    model = models.load(directory)
     if not hasattr(model, "estimate"):
-        raise InputError(f"{directory(config, name, seed)}: this family has no importance weights; leave it out")
-    samples = held_out(source, config.count or len(SampleFile(source, "test")))
+        raise InputError(f"{directory}: this family has no importance weights; leave it out")
     device = launch.device()
-    figures = importance_sampled(model.to(device), model.space.encode(samples.x).to(device), config.draws, seed)
+    figures = importance_sampled(model.to(device), model.space.encode(rated(config).x).to(device), config.draws, seed)
     write_json(out, {"figures": figures, "seconds": time.monotonic() - began, "made": origin()})
 
 
-def rows(name: str, measured: Mapping[tuple[str, int], Mapping]) -> Iterator[tuple[object, ...]]:
+def draw_codes(directories: Mapping[str, Path], samples: Samples, path: Path) -> None:
+    """A code of each of the first samples, drawn from each model's posterior."""
+    samples, panels = samples.select(slice(PICTURED)), {}
+    for name, directory in directories.items():
+        model = models.load(directory)
+        with torch.no_grad():
+            noise = model.code_noise(len(samples), torch_generator(0, "codes"))
+            points = model.coded(model.space.encode(samples.x), noise).numpy()
+        if points.shape[1] != 2 or samples.label is None:
+            raise InputError(f"evaluate.bounds.codes: {name} has no codes of two numbers for labelled samples; leave it out")
+        panels[study.name(name)] = points
+    plots.scatter(panels, samples.label, path)
+
+
+def rows(name: str, measured: Measured) -> Iterator[tuple[object, ...]]:
     """The rows of ``results.csv``."""
     for (method, seed), record in measured.items():
         for metric, value in record["figures"].items():
@@ -110,16 +134,16 @@ def rows(name: str, measured: Mapping[tuple[str, int], Mapping]) -> Iterator[tup
             yield name, method, seed, metric, f"{value:.6g}", f"{record['seconds']:.0f}", *made
 
 
-def page(measured: Mapping[tuple[str, int], Mapping], config: Bounds) -> str:
+def page(measured: Measured, config: Bounds) -> str:
     """``summary.md``."""
-    figures = {name: [measured[name, seed]["figures"] for seed in config.seeds] for name in config.models}
+    figures = {name: [record["figures"] for case, record in measured.items() if case[0] == name] for name in config.models}
     beside = {name for row in config.dimensions.values() for name in row}
     lines = [line(name, config, records) for name, records in figures.items() if name not in beside]
-    columns = ("method", "−log p(x)", "worst seed", "−bound of one draw", "effective draws", "published")
+    columns = ("method", "seeds", "−log p(x)", "worst seed", "−bound of one draw", "effective draws", "published")
     count = config.count or len(SampleFile(Path(config.samples), "test"))
     text = (
         f"Nats a test image, {count:,} of them; lower is better. Importance-sampled with {config.draws:,} draws, "
-        f"mean ± standard deviation over {study.seeds(len(config.seeds))}; the figure is above the true one on average. "
+        "mean ± standard deviation over seeds; the figure is above the true one on average. "
         "Effective draws: the median image's, in the mean over seeds."
     )
     parts = [f"# {config.title}", text, study.table(columns, lines) if lines else ""]
@@ -136,7 +160,7 @@ def line(name: str, config: Bounds, records: list[Record]) -> list[str]:
     published = config.published.get(name)
     worst = f"{max(record['nll'] for record in records):.2f}"
     shown = "" if published is None else f"{published:.2f}"
-    return [study.name(name), nats(records, "nll"), worst, nats(records, "elbo"), f"{effective:.0f}", shown]
+    return [study.name(name), str(len(records)), nats(records, "nll"), worst, nats(records, "elbo"), f"{effective:.0f}", shown]
 
 
 def nats(records: list[Record], metric: str) -> str:

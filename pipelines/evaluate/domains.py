@@ -29,7 +29,7 @@ from domain.system import CanClassify
 from domain.view import study
 from pipelines import stage
 from pipelines.classify import origin, table
-from pipelines.evaluate import none_or_all, runs
+from pipelines.evaluate import none_or_all, runs, trained
 from pipelines.evaluate.arms import BySeed, collected, difference, differences_table, paired
 from pipelines.evaluate.looks import Looks, draw_samples, looked, looks_table
 from pipelines.evaluate.runs import Cost, Entry
@@ -103,10 +103,7 @@ def measured(name: str, task: Task, floor: str) -> dict[str, Entry]:
     for arm, folder in task.models.items():
         if arm in entries:
             raise InputError(f"evaluate.domains.tasks.{name}.models: classify has an arm {arm!r} too; rename one")
-        trained = sorted((path.parent for path in Path(folder).glob("*/model.json")), key=lambda path: int(path.name))
-        if not trained:
-            raise InputError(f"{folder}: no model of any seed; dvc repro trains them")
-        answers = {path.name: answer(path, task.test) for path in trained}
+        answers = {seed: answer(path, task.test) for seed, path in trained(Path(folder)).items()}
         entries[arm] = Entry(name, arm, 0, entries[floor].truth, answers, {seed: Cost() for seed in answers})
     return entries
 

@@ -33,12 +33,12 @@ evaluate:
     title: A few pixels
     samples: images.h5
     models: {vae: vae, sphere: sphere}
-    seeds: [3, 5]
     count: 30
     draws: 40
     published: {vae: 12.0}
     dimensions: {"2": [sphere]}
     columns: [sphere]
+    codes: [vae]
     rests_on: [Nothing much.]
 """
 
@@ -47,7 +47,7 @@ evaluate:
 def study(tmp_path: Path) -> Path:
     """A study's folder beside a file of 120 black and white images, the last 40 of them held out."""
     x = (np.random.default_rng(0).random((120, 1, 4, 4)) < 0.3).astype(np.uint8)
-    write(tmp_path / "images.h5", Samples(x, About("image", (0, 1)), split=np.where(np.arange(120) < 80, 0, 2)))
+    write(tmp_path / "images.h5", Samples(x, About("image", (0, 1), 3), split=np.where(np.arange(120) < 80, 0, 2), label=np.arange(120) % 3))
     (tmp_path / "study").mkdir()
     (tmp_path / "study/params.yaml").write_text(PARAMS)
     return tmp_path / "study"
@@ -68,12 +68,11 @@ def test_from_images_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text
 
 
-@pytest.mark.parametrize("name", ["bounds", "spherical_codes"])
+@pytest.mark.parametrize("name", ["bounds", "spherical_codes", "four_pictures"])
 def test_the_studies_own_parameters_are_valid(name: str) -> None:
     file = stage.ROOT / f"studies/{name}/params.yaml"
     content = YAML(typ="safe", pure=True).load(file)
     evaluated = stage.parameters(Bounds, str(file), "evaluate", "bounds")
-    assert set(evaluated.models) == {*content["vaes"], *content.get("hierarchies", ())} == set(content["train"])
+    assert set(evaluated.models) == {*content.get("vaes", ()), *content.get("hierarchies", ()), *content.get("families", ())} == set(content["train"])
     for method, entry in content["train"].items():
         GENERATORS[entry.get("family", method)].Config.parse(entry["model"], method)
-        assert tuple(entry["seeds"]) == evaluated.seeds

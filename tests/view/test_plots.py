@@ -73,6 +73,13 @@ def test_plots(name: str, tmp_path: Path) -> None:
     assert "<dc:date>" not in text
 
 
+def test_scatter_colours_points_by_label(tmp_path: Path) -> None:
+    points = {"one": np.zeros((4, 2)), "two": np.eye(4, 2)}
+    plots.scatter(points, np.arange(4), tmp_path / "a.png")
+    plots.scatter(points, np.zeros(4, int), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+
+
 def test_densities_name_every_row_and_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Figure] = []
     monkeypatch.setattr(FigureCanvasAgg, "print_png", lambda canvas, path: figures.append(canvas.figure))
