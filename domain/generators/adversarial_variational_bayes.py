@@ -37,7 +37,7 @@ class AdversarialVariationalBayesConfig(JudgedCodesConfig):
     """Parameters of adversarial variational Bayes: those of its networks, and
 
     Attributes:
-        bases, inputs, basis_hidden: of the noise that codes are mixed from (``nets/basis_noise.py``).
+        bases, inputs, basis_hidden, smooth: of the noise that codes are mixed from (``nets/basis_noise.py``).
         adaptive: contrast q with normal numbers of its own mean and deviation; else with the prior.
         critic_steps: steps of the critic in each round.
     """
@@ -45,6 +45,7 @@ class AdversarialVariationalBayesConfig(JudgedCodesConfig):
     bases: Count = 8
     inputs: Count = 4
     basis_hidden: tuple[Count, ...] = (64, 64)
+    smooth: bool = False
     adaptive: bool = True
     critic_steps: Count = 2
 
@@ -59,7 +60,7 @@ class AdversarialVariationalBayes(Bounded, CodedImages):
     def __init__(self, config: AdversarialVariationalBayesConfig, space: Space) -> None:
         super().__init__(config, space, outputs=(1 + config.bases) * config.latent, codes=config.latent)
         self.prior = StandardNormal(config.latent)
-        self.basis = basis_noise.BasisNoise(config.bases, config.inputs, config.basis_hidden, config.latent)
+        self.basis = basis_noise.BasisNoise(config.bases, config.inputs, config.basis_hidden, config.latent, config.smooth)
         self.critic = critic_of(math.prod(space.shape) + config.latent, config.critic_hidden)
         self.players = (
             Player("critic", ("critic",), self.critic_terms, config.critic, config.critic_steps),
@@ -108,8 +109,7 @@ class AdversarialVariationalBayes(Bounded, CodedImages):
         """Weighed by codes from r(z | x); ``single`` is the bound of q's own, whose entropy draws tell, not the critic."""
         found, single = self.weighed(x, generator, draws), []
         for some in x.split(bounds.AT_ONCE // DRAWS):
-            z = self.posterior(some.repeat_interleave(DRAWS, 0), self.code_noise(len(some) * DRAWS, generator)).z
-            z = z.unflatten(0, (-1, DRAWS))
+            z = self.coded(some.repeat_interleave(DRAWS, 0), self.code_noise(len(some) * DRAWS, generator)).unflatten(0, (-1, DRAWS))
             joint = self.log_likelihood(some, z.transpose(0, 1)) + self.prior.log_prob(z).T
             single.append(joint.mean(0) + differential_entropy(z))
         return found._replace(single=torch.cat(single).double())

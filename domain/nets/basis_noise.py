@@ -24,12 +24,13 @@ class BasisNoise(nn.Module):
         inputs: normal numbers behind each.
         hidden: units of the layers that shape them; all share these, and each is told its number.
         latent: numbers in each.
+        smooth: ELU layers, which keep a density everywhere; ReLU ones fold, and tear noise into peaks sooner.
     """
 
-    def __init__(self, bases: int, inputs: int, hidden: tuple[int, ...], latent: int) -> None:
+    def __init__(self, bases: int, inputs: int, hidden: tuple[int, ...], latent: int, smooth: bool = False) -> None:
         super().__init__()
         self.bases, self.inputs = bases, inputs
-        self.net = mlp((inputs + bases, *hidden, latent), nn.ELU)
+        self.net = mlp((inputs + bases, *hidden, latent), nn.ELU if smooth else nn.ReLU)
         self.net[-1].bias = None  # as the norm's, it would be lost in the mean
         self.norm = BatchNorm(bases * latent, scale=False)
         self.norm.bias = None
