@@ -67,9 +67,10 @@ class Quadratic(nn.Module):
         return self.linear(torch.cat([z, z**2], 1))
 
 
-def test_codes_mixed_from_noise_of_any_shape_have_the_mean_and_deviation_they_say() -> None:
+@pytest.mark.parametrize("smooth", [False, True])
+def test_codes_mixed_from_noise_of_any_shape_have_the_mean_and_deviation_they_say(smooth: bool) -> None:
     with scoped_seed(0, "start values"):
-        noise = BasisNoise(3, 2, (8,), 2)
+        noise = BasisNoise(3, 2, (8,), 2, smooth)
     v = noise(noise.draw(20_000, torch_generator(0, "noise")))
     torch.testing.assert_close(v.mean(0), torch.zeros(3, 2), atol=1e-5, rtol=0)
     torch.testing.assert_close(v.var(0, unbiased=False), torch.ones(3, 2), atol=1e-2, rtol=0)
