@@ -109,9 +109,9 @@ class AdversarialVariationalBayes(Bounded, CodedImages):
         """Weighed by codes from r(z | x); ``single`` is the bound of q's own, whose entropy draws tell, not the critic."""
         found, single = self.weighed(x, generator, draws), []
         for some in x.split(bounds.AT_ONCE // DRAWS):
-            z = self.coded(some.repeat_interleave(DRAWS, 0), self.code_noise(len(some) * DRAWS, generator)).unflatten(0, (-1, DRAWS))
-            joint = self.log_likelihood(some, z.transpose(0, 1)) + self.prior.log_prob(z).T
-            single.append(joint.mean(0) + differential_entropy(z))
+            z = self.coded(some.repeat(DRAWS, 1, 1, 1), self.code_noise(DRAWS * len(some), generator)).unflatten(0, (DRAWS, -1))
+            joint = self.log_likelihood(some, z) + self.prior.log_prob(z)
+            single.append(joint.mean(0) + differential_entropy(z.transpose(0, 1)))
         return found._replace(single=torch.cat(single).double())
 
     def weigher(self, x: Tensor, generator: torch.Generator) -> Callable[[int], Tensor]:

@@ -64,8 +64,24 @@ def test_from_images_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert figures["vae", "3", "nll"] != figures["vae", "5", "nll"], "each seed is another model"
     assert all(figures[n, s, "nll"] <= figures[n, s, "elbo"] for n in ("vae", "sphere") for s in ("3", "5"))
     assert figures["vae", "3", "nll"] < 16 * np.log(2), "better than a coin for each pixel"
+    assert (study / "codes.png").stat().st_size > 0
     text = (study / "summary.md").read_text()
     assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text
+
+
+def test_only_codes_of_two_numbers_are_pictured(study: Path, pipeline: Pipeline) -> None:
+    params = study / "params.yaml"
+    params.write_text(params.read_text().replace("codes: [vae]", "codes: [sphere]"))
+    for name in ("vae", "sphere"):
+        pipeline(f"train images.h5 {name} {name} --params study/params.yaml")
+    with pytest.raises(SystemExit, match="evaluate.bounds.codes: sphere has no codes of two numbers"):
+        pipeline("evaluate.bounds study")
+    assert [path.name for path in study.iterdir()] == ["params.yaml"], "all outputs or none"
+
+
+def test_a_model_of_no_seed(study: Path, pipeline: Pipeline) -> None:
+    with pytest.raises(SystemExit, match="vae: no model of any seed; dvc repro trains them"):
+        pipeline("evaluate.bounds study")
 
 
 @pytest.mark.parametrize("name", ["bounds", "spherical_codes", "four_pictures"])
