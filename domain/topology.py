@@ -9,6 +9,7 @@ features is never read: shuffled, they get the same positions, shuffled alike.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import NamedTuple, Self
 
@@ -20,9 +21,11 @@ from sklearn.manifold import Isomap
 from torch import Tensor, nn
 
 from domain.errors import InputError
+from domain.randomness import numpy_generator
 
 RARE = 0.003  # share of the samples; a feature that leaves its median in fewer says nothing of where it stands
 FEWEST = 16  # features with a position
+BANK, GROUP = 2000, 10  # warps drawn once before a training; samples in a batch that share one
 
 
 class Topology(NamedTuple):
@@ -130,6 +133,16 @@ class Warps(nn.Module):
         }
         for name, array in buffers.items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
+
+    @classmethod
+    def bank(cls, topology: Topology, strength: float) -> Self:
+        """Those of a training, the same for every seed."""
+        return cls(topology, BANK, strength, numpy_generator(0, "warps"))
+
+    @staticmethod
+    def drawn(count: int, generator: torch.Generator) -> Tensor:
+        """Rows of the bank for a batch of ``count`` samples, (G,)."""
+        return torch.randint(BANK, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
 
     def forward(self, x: Tensor, which: Tensor) -> Tensor:
         """Warp samples.

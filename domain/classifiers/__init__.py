@@ -10,6 +10,7 @@ from domain.classifiers.feature_matching import FeatureMatchingGANClassifier
 from domain.classifiers.floors import LabelSpreadingClassifier, NearestNeighbourClassifier
 from domain.classifiers.ladder import LadderClassifier
 from domain.classifiers.self_ensembling import SelfEnsemblingClassifier
+from domain.classifiers.smooth_autoencoder import SmoothAutoencoderClassifier
 from domain.classifiers.smooth_matching import SmoothMatchingGANClassifier
 from domain.classifiers.supervised import SelfTrainingClassifier, SupervisedClassifier
 from domain.classifiers.virtual_adversarial import VirtualAdversarialClassifier
@@ -25,6 +26,7 @@ CLASSIFIERS = {
     "self_ensembling": SelfEnsemblingClassifier,
     "catgan": CatGANClassifier,
     "adversarial_autoencoder": AdversarialAutoencoderClassifier,
+    "smooth_autoencoder": SmoothAutoencoderClassifier,
     "virtual_adversarial": VirtualAdversarialClassifier,
     "label_spreading": LabelSpreadingClassifier,
     "nearest_neighbour": NearestNeighbourClassifier,
@@ -39,5 +41,6 @@ NETWORKS: Table[type[System]] = Table(
     self_ensembling="self_ensembling.SelfEnsembling",
     catgan="catgan.CatGAN",
     adversarial_autoencoder="adversarial_autoencoder.AdversarialAutoencoderNetwork",
+    smooth_autoencoder="smooth_autoencoder.SmoothAutoencoder",
     virtual_adversarial="virtual_adversarial.VirtualAdversarialTraining",
 )

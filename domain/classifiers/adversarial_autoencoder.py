@@ -4,7 +4,7 @@ An encoder gives each sample a category, softmax probabilities, and a style, som
 from the two. One critic tells the categories from drawn one-hot ones, another the styles from normal numbers, and
 the encoder deceives both: so it is sure of a category and uses all equally. Labels name the categories.
 
-    encoder, decoder:  min  λ E_x [−log p(x|y, z)] + E_x [softplus(−D(y)) + softplus(−D'(z))] + E_(x,y) [−log q(y|x)]
+    encoder, decoder:  min  λ E_x [−log p(x|y, z)] + E_x [softplus(−D(y)) + softplus(−D'(z))] + μ E_(x,y) [−log q(y|x)]
     critics:           min  E_x [softplus(D(y)) + softplus(D'(z))] + E_prior [softplus(−D(y)) + softplus(−D'(z))]
 
 The paper steps on reconstruction, deceit and labels in turn, by gradient descent with momentum; here they are one
@@ -13,6 +13,7 @@ sum, for Adam, with a batch-normalised encoder, averaged weights and a rate that
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from domain.classifiers.base.estimator import ClassifyingSystem, NetworkClassifi
 from domain.config import Config, Count, NonNegative, Range
 from domain.nets.batch_norm import calibrate
 from domain.nets.mlp import mlp
+from domain.nets.noisy import normal
 from domain.objectives.adversarial import COSTS
 from domain.objectives.likelihood import bernoulli
 from domain.space import Space
@@ -44,6 +46,7 @@ class AdversarialAutoencoderConfig(Config):
         style: numbers beside the category.
         input_noise: deviation of the Gaussian noise on the encoder's input (in [0, 1]), in training only.
         reconstruction: λ, weight of the cross-entropy of all pixels in nats.
+        label_weight: weight of the labelled samples' cross-entropy, μ.
         labelled_batch: labelled samples in each step.
         batch: unlabelled samples in each step, and drawn codes.
         optimiser: of the encoder and the decoder.
@@ -55,6 +58,7 @@ class AdversarialAutoencoderConfig(Config):
     style: Count = 10
     input_noise: NonNegative = 0.3
     reconstruction: NonNegative = 0.01
+    label_weight: NonNegative = 1.0
     labelled_batch: Count = 100
     batch: Annotated[int, Range(2)] = 100
     optimiser: Adam = Adam(rate=1e-3, beta1=0.5)
@@ -84,11 +88,13 @@ class AdversarialAutoencoderNetwork(ClassifyingSystem):
         return self.both(x, label, self.config.labelled_batch, self.config.batch)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
-        size, inputs = self.config.batch, math.prod(self.space.shape)
-        seen = size if player.name == "critic" else self.config.labelled_batch + size
-        category, style = self.drawn(size, generator)
-        hiss = torch.randn(seen, inputs, generator=generator, device=generator.device)
+        category, style = self.drawn(self.config.batch, generator)
+        hiss = normal(self.shown_to(player), math.prod(self.space.shape), generator)
         return {"input": hiss, "category": category, "style": style}
+
+    def shown_to(self, player: Player) -> int:
+        """How many samples pass through the encoder in a step of this player."""
+        return self.config.batch + self.config.labelled_batch * (player.name == "model")
 
     def drawn(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Codes from the prior: equally likely categories, one-hot (count, K), and normal styles (count, style)."""
@@ -111,18 +117,26 @@ class AdversarialAutoencoderNetwork(ClassifyingSystem):
         return COST.critic(critic(drawn).float(), critic(coded).float()).mean()
 
     def model_terms(self, batch: Batch, noise: Noise) -> Terms:
-        """Labelled and unlabelled samples are one batch to the normalisation."""
-        (labelled, label), (x,) = batch["labelled"], batch["unlabelled"]
-        x = self.unit(x)
-        logits, style = self.codes(torch.cat([self.unit(labelled), x]), noise["input"])
-        known, style = logits[: len(label)], style[len(label) :]
-        category = logits[len(label) :].softmax(1)
-        return {
-            "reconstruction": -self.config.reconstruction * bernoulli(x, self.rebuilt(category, style)).mean(),
+        """All views of labelled and unlabelled samples are one batch to the normalisation."""
+        config, views = self.config, self.views(batch, noise)
+        sizes = [len(view) for view in views.values()]
+        logits, style = (dict(zip(views, part.split(sizes))) for part in self.codes(torch.cat([*views.values()]), noise["input"]))
+        category, style = logits["unlabelled"].softmax(1), style["unlabelled"]
+        terms = {
+            "reconstruction": -config.reconstruction * bernoulli(views["unlabelled"], self.rebuilt(category, style)).mean(),
             "category": COST.generator(self.category_critic(category).float()).mean(),
             "style": COST.generator(self.style_critic(style).float()).mean(),
-            "classes": cross_entropy(known, label),
+            "classes": config.label_weight * cross_entropy(logits["labelled"], batch["labelled"][1]),
         }
+        return terms | self.further_terms(noise, views, logits)
+
+    def views(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
+        """Samples as the encoder is shown them, but for the noise on its input, each (N, F) in [0, 1]."""
+        return {name: self.unit(batch[name][0]) for name in ("labelled", "unlabelled")}
+
+    def further_terms(self, noise: Noise, views: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Terms:
+        """The model's terms of a subclass; views: (N, F), logits: (N, K), by the views' names."""
+        return {}
 
     def codes(self, x: Tensor, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """x: flat samples (N, F) in [0, 1] → logits of the category (N, K) and the style (N, style)."""
@@ -172,12 +186,12 @@ class AdversarialAutoencoderClassifier(NetworkClassifier):
     """Semi-supervised classifier by an adversarial autoencoder; see the module's docstring.
 
     Args:
-        hidden, critic_hidden, style, input_noise, reconstruction, labelled_batch: as in
-            :class:`AdversarialAutoencoderConfig`.
+        hidden ... labelled_batch: as in :class:`AdversarialAutoencoderConfig`.
         rate: learning rate of the encoder and the decoder.
         critic_rate: of the critics.
     """
 
+    system: ClassVar[type[AdversarialAutoencoderNetwork]] = AdversarialAutoencoderNetwork
     hold: float = 0.0
     average: float = 0.999
     hidden: tuple[int, ...] = (1000, 1000)
@@ -185,13 +199,12 @@ class AdversarialAutoencoderClassifier(NetworkClassifier):
     style: int = 10
     input_noise: float = 0.3
     reconstruction: float = 0.01
+    label_weight: float = 1.0
     labelled_batch: int = 100
     rate: float = 1e-3
     critic_rate: float = 1e-3
 
     def make(self, space: Space) -> AdversarialAutoencoderNetwork:
-        config = AdversarialAutoencoderConfig(
-            self.hidden, self.critic_hidden, self.style, self.input_noise, self.reconstruction,
-            self.labelled_batch, self.batch, Adam(self.rate, 0.5), Adam(self.critic_rate, 0.5),
-        )
-        return AdversarialAutoencoderNetwork(config, space)
+        shared = {field.name for field in dataclasses.fields(self.system.Config)} & set(self.get_params())
+        options = {name: getattr(self, name) for name in shared}
+        return self.system(self.system.Config(**options, optimiser=Adam(self.rate, 0.5), critic=Adam(self.critic_rate, 0.5)), space)

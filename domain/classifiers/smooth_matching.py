@@ -30,14 +30,12 @@ from domain.graph import spread, surest
 from domain.nets.noisy import normal
 from domain.nets.plane import PlaneNetwork
 from domain.objectives.smoothness import adversarial_divergence, divergence
-from domain.randomness import numpy_generator
 from domain.space import Space
 from domain.system import Batch, Noise, Player, Stream, Terms
 from domain.topology import Topology, Warps
 from domain.training import Budget
 
 LEAST = 1e-7  # probability under a logarithm
-WARPS, GROUP = 2000, 10  # drawn once before the training; samples in a batch that share one
 
 
 @dataclass(frozen=True)
@@ -94,22 +92,18 @@ class SmoothMatchingGAN(MatchingGame):
         if config.warp or config.network == "plane":
             topology = Topology.learn(self.unit(x).numpy())
             if config.warp:
-                self.warps = Warps(topology, WARPS, config.warp, numpy_generator(0, "warps"))
+                self.warps = Warps.bank(topology, config.warp)
             if config.network == "plane":
                 self.discriminator.place(topology.picture(config.side))
         return super().streams(x, label)
 
     def noise(self, player: Player, generator: torch.Generator) -> Noise:
         config, size, many = self.config, self.config.batch, self.unlabelled_batch
-
-        def choices(count: int) -> Tensor:
-            return torch.randint(WARPS, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
-
         drawn = dict(super().noise(player, generator))
         if config.radius:
             drawn["direction"] = normal(many, math.prod(self.space.shape), generator)
         if config.warp:
-            drawn |= {"labelled_warps": choices(size), "warps": choices(many)}
+            drawn |= {"labelled_warps": Warps.drawn(size, generator), "warps": Warps.drawn(many, generator)}
         return drawn
 
     def shown_to(self, player: Player) -> int:
