@@ -14,6 +14,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as serialised
+from torch import Tensor
 
 from domain.config import suggestion
 from domain.errors import InputError
@@ -108,3 +109,23 @@ def load(directory: str | Path) -> System:
     except (SafetensorError, RuntimeError) as error:
         raise InputError(f"{weights}: does not fit its model.json ({str(error).splitlines()[0]}); train the model again") from None
     return model.eval().requires_grad_(False)
+
+
+def weights(directory: str | Path, system: System) -> dict[str, Tensor]:
+    """The parameters of a trained model, for another of the same networks to begin with.
+
+    Any family whose parameters have the names and shapes of ``system``'s will do, as a VAE's do for an IWAE; what the
+    other has besides, such as critics, is left out.
+
+    Raises:
+        InputError: as for :func:`load`; a parameter of ``system`` is missing there, or of another shape.
+    """
+    there, found = dict(load(directory).named_parameters()), {}
+    for name, own in system.named_parameters():
+        if name not in there:
+            raise InputError(f"{directory}: has no weights {name!r} to begin with; name a model of the same networks")
+        if there[name].shape != own.shape:
+            shapes = f"{tuple(there[name].shape)}, and {tuple(own.shape)} are needed"
+            raise InputError(f"{directory}: its weights {name!r} are {shapes}; name a model of the same networks")
+        found[name] = there[name].detach().clone()
+    return found

@@ -66,6 +66,7 @@ def fit(
     save_seconds: float = 20.0,
     progress: str | None = None,
     watch: Callable[[int], None] | None = None,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> History:
     """Train ``system`` in place and return its history, one row per ``log_every`` rounds.
 
@@ -78,12 +79,13 @@ def fit(
         checkpoint: a file to resume from, and to save to every ``save_seconds``.
         progress: title of a progress bar on a terminal, none without.
         watch: called after every round with the number of rounds so far; it must change nothing.
+        weights: parameters by name to begin with, in place of the system's own start values.
 
     Raises:
         NotFinite: a term is NaN or infinite; names round, player and term. The checkpoint keeps
             the last finite state.
     """
-    run = Run([system], [data], budget, [seed], torch.device(device))
+    run = Run([system], [data], budget, [seed], torch.device(device), weights)
     complete(run, checkpoint, save_seconds, progress, watch)
     return run.histories[0]
 
@@ -141,7 +143,9 @@ class Run:
         budget: Budget,
         seeds: Sequence[int],
         device: torch.device,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> None:
+        self.weights = weights or {}
         self.systems, self.system = [system.to(device).train() for system in systems], systems[0]
         self.budget, self.seeds, self.device = budget, list(seeds), device
         self.data = [
@@ -161,6 +165,7 @@ class Run:
         """Let each system set its start values from its data."""
         for system, data, seed in zip(self.systems, self.data, self.seeds):
             system.start(data, torch_generator(seed, "start", device=self.device))
+            system.load_state_dict(self.weights, strict=False)
         self.begin()
 
     def begin(self) -> None:

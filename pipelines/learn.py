@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 
@@ -37,12 +37,15 @@ class Learn(Config):
         model: the family's own parameters.
         budget: how long to train.
         seed: of start values, order and noise.
+        pretrained: the directory of a trained model of the same networks to begin with; where this entry has seeds, the
+            folder of the same seeds' models.
     """
 
     family: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
     budget: Budget = Budget()
     seed: Natural = 0
+    pretrained: str = ""
 
     def build(self, table: Mapping[str, type[System]], where: str, space: Space) -> System:
         """The untrained system; ``where`` names the entry, such as ``params.yaml: train.gan``."""
@@ -62,6 +65,11 @@ class Seeded(Learn):
 
     seeds: tuple[Natural, ...] = ()
 
+    def of(self, seed: int) -> Self:
+        """The entry of one of the seeds."""
+        begun = f"{self.pretrained}/{seed}" if self.pretrained else ""
+        return dataclasses.replace(self, seed=seed, seeds=(), pretrained=begun)
+
 
 S = TypeVar("S", bound=Seeded)
 
@@ -75,10 +83,7 @@ def each_seed(train: Callable[[S, str, Path, Path], None], config: S, where: str
         train(config, where, source, out)
         return
     with stage.scratch(out, config.as_dict(), stage.inputs(source)) as folder, whole_directory(out) as partial:
-        tasks = [
-            (dataclasses.replace(config, seed=seed, seeds=()), where, source, folder / f"{out.name}-{seed}")
-            for seed in config.seeds
-        ]
+        tasks = [(config.of(seed), where, source, folder / f"{out.name}-{seed}") for seed in config.seeds]
         run_missing(train, tasks)
         for seed, (*_, trained) in zip(config.seeds, tasks):
             shutil.copytree(trained, partial / str(seed))
@@ -98,7 +103,9 @@ def model_directory(
     What the model's own alarms say of the training is a warning, and stands in its provenance. ``draw``
     makes a picture of the model as it stands: one at each quarter of the training, ``step-<rounds>.png``.
     """
-    provenance: dict[str, Any] = {"seed": config.seed, "inputs": dict(inputs)}
+    weights = models.weights(config.pretrained, model) if config.pretrained else None
+    begun = stage.inputs(Path(config.pretrained, "model.safetensors")) if config.pretrained else {}
+    provenance: dict[str, Any] = {"seed": config.seed, "inputs": {**inputs, **begun}}
     steps = config.budget.steps
     drawn = {steps * k // PICTURES: f"step-{steps * k // PICTURES:06d}.png" for k in range(1, PICTURES)} if draw else {}
     with stage.scratch(out, config.as_dict(), provenance) as folder, whole_directory(out) as partial:
@@ -112,6 +119,7 @@ def model_directory(
             save_seconds=launch.checkpoint_seconds(),
             progress=out.name,
             watch=lambda rounds: draw(folder / drawn[rounds]) if rounds in drawn else None,
+            weights=weights,
         )
         for name in drawn.values():
             if (folder / name).exists():

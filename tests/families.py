@@ -57,6 +57,9 @@ SMALL = {  # where the published networks are large; family/variant for what par
     "veegan": {"latent": 3, "width": 4, "batch": 16},
     "veegan/unary": {"latent": 3, "width": 4, "batch": 16, "unary": True},
     "introvae": {"latent": 3, "width": 4, "batch": 16, "warm_up": 0},
+    "smooth_autoencoder": {
+        "hidden": [16], "critic_hidden": [8], "style": 3, "batch": 16, "labelled_batch": 8, "radius": 1.0, "entropy": 1.0,
+    },
     "adversarial_autoencoder": {"latent": 3, "width": 8, "critic_hidden": [16], "batch": 16},
     "adversarial_autoencoder/clusters": {**PLAIN, "categories": 3, "critic_hidden": [16], "likelihood": "bernoulli"},
     "adversarial_variational_bayes": {"latent": 3, "width": 8, "critic_hidden": [16], "bases": 2, "batch": 16},
