@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -140,9 +141,17 @@ class Warps(nn.Module):
         return cls(topology, BANK, strength, numpy_generator(0, "warps"))
 
     @staticmethod
-    def drawn(count: int, generator: torch.Generator) -> Tensor:
-        """Rows of the bank for a batch of ``count`` samples, (G,)."""
-        return torch.randint(BANK, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
+    def drawn(labelled: int, unlabelled: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Rows of the bank for a batch of so many samples of either kind, ``labelled_warps`` and ``warps``, (G,) each."""
+        return {
+            name: torch.randint(BANK, (math.ceil(count / GROUP),), generator=generator, device=generator.device)
+            for name, count in (("labelled_warps", labelled), ("warps", unlabelled))
+        }
+
+    def shown(self, views: Mapping[str, Tensor], noise: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The views ``labelled``, warped, and ``unlabelled``, as it is and in ``warped``, by the rows that :meth:`drawn` gives."""
+        labelled = self(views["labelled"], noise["labelled_warps"])
+        return {**views, "labelled": labelled, "warped": self(views["unlabelled"], noise["warps"])}
 
     def forward(self, x: Tensor, which: Tensor) -> Tensor:
         """Warp samples.

@@ -68,7 +68,7 @@ class SmoothAutoencoder(AdversarialAutoencoderNetwork):
     def noise(self, player: Player, generator: Generator) -> Noise:
         config, drawn = self.config, dict(super().noise(player, generator))
         if config.warp:
-            drawn |= {"labelled_warps": Warps.drawn(config.labelled_batch, generator), "warps": Warps.drawn(config.batch, generator)}
+            drawn |= Warps.drawn(config.labelled_batch, config.batch, generator)
         if config.radius:
             drawn["direction"] = normal(config.batch, math.prod(self.space.shape), generator)
         return drawn
@@ -78,10 +78,7 @@ class SmoothAutoencoder(AdversarialAutoencoderNetwork):
 
     def views(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         views = super().views(batch, noise)
-        if self.warps:
-            views["labelled"] = self.warps(views["labelled"], noise["labelled_warps"])
-            views["warped"] = self.warps(views["unlabelled"], noise["warps"])
-        return views
+        return self.warps.shown(views, noise) if self.warps else views
 
     def further_terms(self, noise: Noise, views: Mapping[str, Tensor], logits: Mapping[str, Tensor]) -> Terms:
         """Divergences of the answers to moved samples from those to the samples as they are, and their entropy."""

@@ -103,7 +103,7 @@ class SmoothMatchingGAN(MatchingGame):
         if config.radius:
             drawn["direction"] = normal(many, math.prod(self.space.shape), generator)
         if config.warp:
-            drawn |= {"labelled_warps": Warps.drawn(size, generator), "warps": Warps.drawn(many, generator)}
+            drawn |= Warps.drawn(size, many, generator)
         return drawn
 
     def shown_to(self, player: Player) -> int:
@@ -112,10 +112,7 @@ class SmoothMatchingGAN(MatchingGame):
 
     def real_views(self, batch: Batch, noise: Noise) -> dict[str, Tensor]:
         views = super().real_views(batch, noise)
-        if self.warps:
-            views["labelled"] = self.warps(views["labelled"], noise["labelled_warps"])
-            views["warped"] = self.warps(views["unlabelled"], noise["warps"])
-        return views
+        return self.warps.shown(views, noise) if self.warps else views
 
     def further_terms(
         self, batch: Batch, noise: Noise, views: Mapping[str, Tensor], logits: Mapping[str, Tensor]
