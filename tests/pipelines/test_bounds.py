@@ -89,6 +89,8 @@ def test_the_studies_own_parameters_are_valid(name: str) -> None:
     file = stage.ROOT / f"studies/{name}/params.yaml"
     content = YAML(typ="safe", pure=True).load(file)
     evaluated = stage.parameters(Bounds, str(file), "evaluate", "bounds")
-    assert set(evaluated.models) == {*content.get("vaes", ()), *content.get("hierarchies", ()), *content.get("families", ())} == set(content["train"])
+    lists = ("vaes", "weighted", "hierarchies", "families")
+    assert set(evaluated.models) == {model for each in lists for model in content.get(each, ())} == set(content["train"])
     for method, entry in content["train"].items():
         GENERATORS[entry.get("family", method)].Config.parse(entry["model"], method)
+        assert entry.get("pretrained", evaluated.models[method]) in evaluated.models.values()
