@@ -47,6 +47,11 @@ class Learn(Config):
     seed: Natural = 0
     pretrained: str = ""
 
+    @property
+    def begins_with(self) -> list[Path]:
+        """The weights that the training begins with, none or one file."""
+        return [Path(self.pretrained, "model.safetensors")] if self.pretrained else []
+
     def build(self, table: Mapping[str, type[System]], where: str, space: Space) -> System:
         """The untrained system; ``where`` names the entry, such as ``params.yaml: train.gan``."""
         family = stage.family(table, self.family or where.rpartition(".")[2], f"{where}: family")
@@ -82,8 +87,10 @@ def each_seed(train: Callable[[S, str, Path, Path], None], config: S, where: str
     if not config.seeds:
         train(config, where, source, out)
         return
-    with stage.scratch(out, config.as_dict(), stage.inputs(source)) as folder, whole_directory(out) as partial:
-        tasks = [(config.of(seed), where, source, folder / f"{out.name}-{seed}") for seed in config.seeds]
+    each = [config.of(seed) for seed in config.seeds]
+    read = stage.inputs(source, *(file for one in each for file in one.begins_with))
+    with stage.scratch(out, config.as_dict(), read) as folder, whole_directory(out) as partial:
+        tasks = [(one, where, source, folder / f"{out.name}-{one.seed}") for one in each]
         run_missing(train, tasks)
         for seed, (*_, trained) in zip(config.seeds, tasks):
             shutil.copytree(trained, partial / str(seed))
@@ -104,8 +111,7 @@ def model_directory(
     makes a picture of the model as it stands: one at each quarter of the training, ``step-<rounds>.png``.
     """
     weights = models.weights(config.pretrained, model) if config.pretrained else None
-    begun = stage.inputs(Path(config.pretrained, "model.safetensors")) if config.pretrained else {}
-    provenance: dict[str, Any] = {"seed": config.seed, "inputs": {**inputs, **begun}}
+    provenance: dict[str, Any] = {"seed": config.seed, "inputs": {**inputs, **stage.inputs(*config.begins_with)}}
     steps = config.budget.steps
     drawn = {steps * k // PICTURES: f"step-{steps * k // PICTURES:06d}.png" for k in range(1, PICTURES)} if draw else {}
     with stage.scratch(out, config.as_dict(), provenance) as folder, whole_directory(out) as partial:

@@ -57,7 +57,7 @@ def test_each_seed_goes_on_from_its_own(pipeline: Pipeline) -> None:
     [
         ("wider", r"vae/3: its weights 'encoder.*' are \(8, 64\), and \(9, 64\) are needed; name a model of the same networks"),
         ("stranger", "vae/3: has no weights 'generator.*' to begin with; name a model of the same networks"),
-        ("missing", "nowhere/3: holds no model.json"),
+        ("missing", "nowhere/3/model.safetensors: no such file; run `dvc repro` to make it"),
     ],
 )
 def test_another_model_will_not_do(name: str, problem: str, pipeline: Pipeline) -> None:
