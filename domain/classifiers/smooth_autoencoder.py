@@ -1,4 +1,4 @@
-"""An adversarial autoencoder whose answers are smooth: the game of ``adversarial_autoencoder.py``, beyond its published terms.
+"""An adversarial autoencoder whose answers are smooth: the game of ``base/codes.py``, beyond its published terms.
 
 With few labels its categories may settle on other clusters than the classes. What holds them to the labels, each part
 alone or with the others:
@@ -18,11 +18,7 @@ from typing import ClassVar
 
 from torch import Generator, Tensor
 
-from domain.classifiers.adversarial_autoencoder import (
-    AdversarialAutoencoderClassifier,
-    AdversarialAutoencoderConfig,
-    AdversarialAutoencoderNetwork,
-)
+from domain.classifiers.base.codes import CodesClassifier, CodesConfig, CodesGame
 from domain.config import Config, NonNegative
 from domain.nets.noisy import normal
 from domain.objectives.entropy import conditional_entropy
@@ -33,7 +29,7 @@ from domain.topology import Topology, Warps
 
 
 @dataclass(frozen=True)
-class SmoothAutoencoderConfig(AdversarialAutoencoderConfig):
+class SmoothAutoencoderConfig(CodesConfig):
     """Parameters of the game, and these. A weight of 0 leaves a term out.
 
     Attributes:
@@ -50,7 +46,7 @@ class SmoothAutoencoderConfig(AdversarialAutoencoderConfig):
     entropy: NonNegative = 0.0
 
 
-class SmoothAutoencoder(AdversarialAutoencoderNetwork):
+class SmoothAutoencoder(CodesGame):
     """The same game, with categories that agree over neighbourhoods."""
 
     Config: ClassVar[type[Config]] = SmoothAutoencoderConfig
@@ -99,14 +95,14 @@ class SmoothAutoencoder(AdversarialAutoencoderNetwork):
 
 
 @dataclass(eq=False, repr=False)
-class SmoothAutoencoderClassifier(AdversarialAutoencoderClassifier):
+class SmoothAutoencoderClassifier(CodesClassifier):
     """Semi-supervised classifier by an adversarial autoencoder with smooth answers; see the module's docstring.
 
     Args:
         warp, warp_weight, radius, entropy: as in :class:`SmoothAutoencoderConfig`; all others as in the base class.
     """
 
-    system: ClassVar[type[AdversarialAutoencoderNetwork]] = SmoothAutoencoder
+    system: ClassVar[type[CodesGame]] = SmoothAutoencoder
     warp: float = 0.0
     warp_weight: float = 2.0
     radius: float = 0.0

@@ -11,11 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from domain.classifiers.adversarial_autoencoder import (
-    AdversarialAutoencoderClassifier,
-    AdversarialAutoencoderConfig,
-    AdversarialAutoencoderNetwork,
-)
+from domain.classifiers.adversarial_autoencoder import AdversarialAutoencoderClassifier, AdversarialAutoencoderNetwork
+from domain.classifiers.base.codes import CodesConfig
 from domain.classifiers.base.estimator import NetworkClassifier
 from domain.randomness import scoped_seed, torch_generator
 from domain.space import Space
@@ -40,7 +37,7 @@ def test_scikit_learn(estimator: NetworkClassifier, check: Callable[[NetworkClas
 
 def test_terms_of_networks_that_know_nothing() -> None:
     """Zero weights in the last layers: every category as likely, every pixel grey, no critic can tell."""
-    config = AdversarialAutoencoderConfig((16,), (8,), style=4, reconstruction=0.5, labelled_batch=8, batch=16)
+    config = CodesConfig((16,), (8,), style=4, reconstruction=0.5, labelled_batch=8, batch=16)
     with scoped_seed(0, "start values"):
         model = AdversarialAutoencoderNetwork(config, Space("table", (6,), (-1.0, 1.0), classes=3))
     for net in (model.encoder, model.decoder, model.category_critic, model.style_critic):
