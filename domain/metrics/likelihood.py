@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,14 @@ class CanEstimate(Protocol):
 
     def estimate(self, x: Tensor, generator: torch.Generator, draws: int) -> Estimate:
         """x: (N, *shape) → what ``draws`` codes for each sample say of log p(x)."""
+
+
+@runtime_checkable
+class CanFit(CanEstimate, Protocol):
+    """And can fit the distribution of its draws to each sample."""
+
+    def estimate_fitted(self, x: Tensor, generator: torch.Generator, draws: int, steps: int) -> Estimate:
+        """The same, after ``steps`` steps of fitting."""
 
 
 def importance_sampled(model: CanEstimate, x: Tensor, draws: int = 5000, seed: int = 0) -> dict[str, float]:
@@ -35,10 +43,22 @@ def importance_sampled(model: CanEstimate, x: Tensor, draws: int = 5000, seed: i
         single draw gives on average, as a loss; ``effective_median`` and ``effective_least``, draws that count
         among ``draws``, over the samples.
     """
-    found = model.estimate(x, torch_generator(seed, "importance"), draws)
+    return means(model.estimate(x, torch_generator(seed, "importance"), draws), draws)
+
+
+def importance_sampled_fitted(model: CanFit, x: Tensor, draws: int = 5000, seed: int = 0, steps: int = 100) -> dict[str, float]:
+    """The same with draws that are fitted to each sample: nearer to the true value, which lies below on average either way.
+
+    The encoder of few draws in a thousand that count says little of held-out samples; see ``effective_median`` of both.
+    """
+    return means(model.estimate_fitted(x, torch_generator(seed, "importance"), draws, steps), draws)
+
+
+def means(found: Estimate, draws: int) -> dict[str, float]:
+    """What :func:`importance_sampled` returns."""
     return {
         "nll": -float(found.value.mean()),
-        "nll_error": float(found.value.std() / len(x) ** 0.5),
+        "nll_error": float(found.value.std() / len(found.value) ** 0.5),
         "elbo": -float(found.single.mean()),
         "effective_median": float(found.effective.median()),
         "effective_least": float(found.effective.min()),

@@ -24,7 +24,7 @@ from domain import models
 from domain.config import Config, Count, Natural, Positive
 from domain.errors import InputError
 from domain.files import read_json, write_json
-from domain.metrics.likelihood import importance_sampled
+from domain.metrics.likelihood import CanFit, importance_sampled, importance_sampled_fitted
 from domain.randomness import torch_generator
 from domain.samples import SampleFile, Samples
 from domain.view import plots, study
@@ -32,6 +32,7 @@ from pipelines import launch, stage
 from pipelines.classify import origin, table
 from pipelines.evaluate import held_out, none_or_all, trained
 
+FITTED = ("nll", "effective_median", "effective_least")  # told of draws fitted to each image
 PICTURED = 2000  # samples whose codes are drawn
 
 Record = Mapping[str, float]
@@ -48,6 +49,7 @@ class Bounds(Config):
         models: method → folder with one model directory a seed, of as many seeds as were trained.
         count: test images; 0 takes all.
         draws: codes for each image.
+        fitted: steps of fitting their distribution to each image, for a second figure; of models with a density of codes.
         published: method → published nats, and ``published_from`` where they were read.
         dimensions: number of dimensions → methods to set side by side, such as codes in space and on a sphere.
         columns: headings of these methods.
@@ -60,6 +62,7 @@ class Bounds(Config):
     models: Mapping[str, str]
     count: Natural = 0
     draws: Count = 5000
+    fitted: Natural = 0
     published: Mapping[str, Positive] = field(default_factory=dict)
     published_from: str = ""
     dimensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -108,7 +111,11 @@ def rate(config: Bounds, directory: Path, seed: int, out: Path) -> None:
     if not hasattr(model, "estimate"):
         raise InputError(f"{directory}: this family has no importance weights; leave it out")
     device = launch.device()
-    figures = importance_sampled(model.to(device), model.space.encode(rated(config).x).to(device), config.draws, seed)
+    model, x = model.to(device), model.space.encode(rated(config).x).to(device)
+    figures = importance_sampled(model, x, config.draws, seed)
+    if config.fitted and isinstance(model, CanFit):
+        fitted = importance_sampled_fitted(model, x, config.draws, seed, config.fitted)
+        figures |= {f"fitted_{name}": fitted[name] for name in FITTED}
     write_json(out, {"figures": figures, "seconds": time.monotonic() - began, "made": origin()})
 
 
@@ -139,13 +146,19 @@ def page(measured: Measured, config: Bounds) -> str:
     figures = {name: [record["figures"] for case, record in measured.items() if case[0] == name] for name in config.models}
     beside = {name for row in config.dimensions.values() for name in row}
     lines = [line(name, config, records) for name, records in figures.items() if name not in beside]
-    columns = ("method", "seeds", "−log p(x)", "worst seed", "−bound of one draw", "effective draws", "published")
+    fitted = ("codes fitted", "worst seed", "effective draws") if config.fitted else ()
+    columns = ("method", "seeds", "−log p(x)", "worst seed", "effective draws", *fitted, "−bound of one draw", "published")
     count = config.count or len(SampleFile(Path(config.samples), "test"))
     text = (
         f"Nats a test image, {count:,} of them; lower is better. Importance-sampled with {config.draws:,} draws, "
         "mean ± standard deviation over seeds; the figure is above the true one on average. "
         "Effective draws: the median image's, in the mean over seeds."
     )
+    if config.fitted:
+        text += (
+            " Codes fitted: drawn from a distribution that begins as the encoder's and takes "
+            f"{config.fitted} steps up the bound of each image, which is nearer to the true figure."
+        )
     parts = [f"# {config.title}", text, study.table(columns, lines) if lines else ""]
     if config.dimensions:
         cells = [[size, *(nats(figures[name], "nll") for name in row)] for size, row in config.dimensions.items()]
@@ -156,11 +169,18 @@ def page(measured: Measured, config: Bounds) -> str:
 
 def line(name: str, config: Bounds, records: list[Record]) -> list[str]:
     """One method's cells."""
-    effective = np.mean([record["effective_median"] for record in records])
     published = config.published.get(name)
-    worst = f"{max(record['nll'] for record in records):.2f}"
     shown = "" if published is None else f"{published:.2f}"
-    return [study.name(name), str(len(records)), nats(records, "nll"), worst, nats(records, "elbo"), f"{effective:.0f}", shown]
+    fitted = likelihood(records, "fitted_") if config.fitted else []
+    return [study.name(name), str(len(records)), *likelihood(records), *fitted, nats(records, "elbo"), shown]
+
+
+def likelihood(records: list[Record], of: str = "") -> list[str]:
+    """Mean and worst likelihood and the effective draws; blank where they were not measured."""
+    if f"{of}nll" not in records[0]:
+        return ["", "", ""]
+    worst, effective = (max(r[f"{of}nll"] for r in records), np.mean([r[f"{of}effective_median"] for r in records]))
+    return [nats(records, f"{of}nll"), f"{worst:.2f}", f"{effective:.0f}"]
 
 
 def nats(records: list[Record], metric: str) -> str:

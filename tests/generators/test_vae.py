@@ -51,6 +51,29 @@ def test_bound_and_importance_weighted_bound_and_exact_are_in_order(linear: tupl
     torch.testing.assert_close(many.value.mean().float(), exact.mean(), atol=0.03, rtol=0)
 
 
+def test_codes_fitted_to_each_image_mend_a_wrong_encoder(linear: tuple[VAE, Tensor, Tensor]) -> None:
+    model, x, exact = linear
+    model.encoder = nn.Sequential(nn.Flatten(), nn.Linear(4, 4))
+    model.encoder[1].bias.data.copy_(torch.tensor([2.0, -2.0, -2.0, 0.0]))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    drawn = model.estimate(x, torch_generator(0, "z"), 200)
+    fitted = model.estimate_fitted(x, torch_generator(0, "z"), 200, 200)
+    assert (fitted.value - exact).abs().mean() < 0.1 * (drawn.value - exact).abs().mean()
+    assert fitted.effective.median() > 100 > drawn.effective.median()
+    torch.testing.assert_close(fitted.value.mean().float(), exact.mean(), atol=0.03, rtol=0)
+    assert all(value.equal(before[name]) for name, value in model.state_dict().items()), "the model is left as it was"
+
+
+@pytest.mark.parametrize("options", [{"code": "sphere"}, {"prior": "vamp"}, {"binarise": True}])
+def test_few_fitted_codes_say_what_many_codes_say(options: dict[str, object]) -> None:
+    with scoped_seed(0, "test"):
+        model = VAE(VAEConfig(latent=3, network="mlp", hidden=(8,), likelihood="bernoulli", **options), SMALL).eval()
+        x = torch.randint(0, 2, (30, 1, 2, 2)) * 2.0 - 1
+    many = model.estimate(x, torch_generator(0, "z"), 5000)
+    few = model.estimate_fitted(x, torch_generator(0, "z"), 50, 100)
+    torch.testing.assert_close(few.value.mean(), many.value.mean(), atol=0.1, rtol=0)
+
+
 def test_exact_posterior_makes_every_bound_exact(linear: tuple[VAE, Tensor, Tensor]) -> None:
     """All weights are then equal: one draw tells p(x), and every draw counts."""
     model, x, exact = linear

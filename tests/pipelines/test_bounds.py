@@ -35,6 +35,7 @@ evaluate:
     models: {vae: vae, sphere: sphere}
     count: 30
     draws: 40
+    fitted: 10
     published: {vae: 12.0}
     dimensions: {"2": [sphere]}
     columns: [sphere]
@@ -64,9 +65,10 @@ def test_from_images_to_the_table(study: Path, pipeline: Pipeline) -> None:
     assert figures["vae", "3", "nll"] != figures["vae", "5", "nll"], "each seed is another model"
     assert all(figures[n, s, "nll"] <= figures[n, s, "elbo"] for n in ("vae", "sphere") for s in ("3", "5"))
     assert figures["vae", "3", "nll"] < 16 * np.log(2), "better than a coin for each pixel"
+    assert all(0 < figures[n, s, "fitted_nll"] < 17 * np.log(2) for n in ("vae", "sphere") for s in ("3", "5"))
     assert (study / "codes.png").stat().st_size > 0
     text = (study / "summary.md").read_text()
-    assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text
+    assert "| vae |" in text and "12.00" in text and "| 2 |" in text and "30 of them" in text and "10 steps up the bound" in text
 
 
 def test_only_codes_of_two_numbers_are_pictured(study: Path, pipeline: Pipeline) -> None:
