@@ -47,9 +47,9 @@ def importance_sampled(model: CanEstimate, x: Tensor, draws: int = 5000, seed: i
 
 
 def importance_sampled_fitted(model: CanFit, x: Tensor, draws: int = 5000, seed: int = 0, steps: int = 100) -> dict[str, float]:
-    """The same with draws that are fitted to each sample: nearer to the true value, which lies below on average either way.
+    """The same with draws whose distribution takes ``steps`` steps of fitting to each sample.
 
-    The encoder of few draws in a thousand that count says little of held-out samples; see ``effective_median`` of both.
+    Its mean too is above the true value, and nearer where more draws count: compare ``effective_median`` of both.
     """
     return means(model.estimate_fitted(x, torch_generator(seed, "importance"), draws, steps), draws)
 

@@ -146,7 +146,7 @@ class Variational(Bounded, CodedImages):
         """q(z) of each image (N, C, H, W): begins as the encoder's and takes ``steps`` steps of Adam up the importance-weighted bound.
 
         What the encoder has not learned of images that it never saw then counts no more, and the decoder's likelihood is
-        left (Cremer et al. 2018, arXiv 1801.03558, section 5.2). Nothing of the model changes.
+        left (Cremer et al. 2018, arXiv 1801.03558). Nothing of the model changes.
         """
         out = self.encoder(x).float().detach()
         optimiser = torch.optim.Adam([out], FIT_RATE)
